@@ -1,0 +1,1 @@
+"""The vocabulary: ids, values, actions, events, decisions, refusals, views and the codec. No I/O."""
