@@ -1,0 +1,1 @@
+"""Everything that flows: the log, the domain and the decider between them."""

@@ -1,0 +1,1 @@
+"""The log: its port, its adapters, and the snapshots beside it."""
