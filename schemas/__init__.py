@@ -1,1 +1,1 @@
-"""The vocabulary: ids, values, actions, events, decisions, refusals, views and the codec. No I/O."""
+"""The vocabulary: ids, values, actions, events, decisions, refusals, views, the codec. No I/O."""

@@ -15,7 +15,7 @@ _T = TypeVar("_T")
 
 _encoder = msgspec.json.Encoder()
 _actions = msgspec.json.Decoder(Action)
-_events = msgspec.json.Decoder(EventsRecord)
+_events: msgspec.json.Decoder[EventsRecord] = msgspec.json.Decoder(EventsRecord)
 _signals = msgspec.json.Decoder(Signal)
 
 
