@@ -1,10 +1,22 @@
 """Projections: the read models behind one door, for the projector and for the API."""
 
-from collections.abc import Sequence
-from typing import Generic, Literal, NamedTuple, TypeVar
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
 
+from sqlalchemy import Connection, make_url
+
+from projections import accounts, chats, desks, events, groups, messages, operators, visitors
+from projections.accounts import Head
+from projections.errors import NotReady
+from projections.generations import Generations
+from projections.operators import Credentials, Token
+from projections.reading import FIRST, Cut, Order, Page
+from projections.states import state_for
+from projections.take_up import Batch
+from projections.waiting import Waiters
 from schemas.decisions import Decision
-from schemas.values import ChatStatus, Role
+from schemas.values import ChatStatus
 from schemas.views import (
     AccountView,
     ChatView,
@@ -20,112 +32,183 @@ from schemas.views import (
 from streams.acceptance import Acceptance
 from streams.domain.access import Viewer
 
-Item = TypeVar("Item")
-Order = Literal["oldest", "newest"]
+__all__ = ["Credentials", "Cut", "Head", "Order", "Page", "Projections", "Token"]
 
+Result = TypeVar("Result")
 
-class Page(NamedTuple, Generic[Item]):
-    """Items in the order of their ids; `next` is the cursor of the page after, None at the end."""
-
-    items: list[Item]
-    next: str | None
-
-
-class Head(NamedTuple):
-    """An account's newest event; (0, "") before the first."""
-
-    version: int
-    id: str
-
-
-class Credentials(NamedTuple):
-    """What a login is checked against; `hash` is argon2's encoded form."""
-
-    operator: str
-    role: Role
-    hash: str
-
-
-class Token(NamedTuple):
-    """An operator's token, which is known by its SHA-256 alone; times are ms since 1970."""
-
-    token: str
-    account: str
-    operator: str
-    role: Role
-    issued_at: int
-    expires_at: int
+READERS = 4
+"""Threads that answer queries."""
 
 
 class Projections:
-    """Signatures (bodies follow). All queries may raise NotReady or Damaged."""
+    """What can be asked. Every query may raise NotReady, or Damaged, which is then mended.
+
+    Nothing crosses accounts: each query takes the account, or a viewer with one. Where it takes
+    a viewer, only what the viewer may see is found. Lists are in the order of ids.
+    """
+
+    def __init__(self, path: Path, readers: int) -> None:
+        self._waiters = Waiters(self.version)
+        self.generations = Generations(path, readers, self._waiters.moved)
 
     @classmethod
-    async def open(cls, url: str, *, readers: int = 4) -> "Projections": ...
-    async def close(self) -> None: ...
+    async def open(cls, url: str, *, readers: int = READERS) -> "Projections":
+        """Open, or make, the rows at `sqlite:///PATH`. Raises ValueError for another URL."""
+        parsed = make_url(url)
+        if parsed.get_backend_name() != "sqlite" or not parsed.database:
+            raise ValueError(f"projections are kept in a SQLite file, not in {url}")
+        projections = cls(Path(parsed.database), readers)
+        await projections.generations.open()
+        return projections
 
-    # for the projector
+    async def close(self) -> None:
+        """Finish what is under way and let go of the file."""
+        await self.generations.close()
+
+    # --- taking up ---------------------------------------------------------------------------
+
     async def apply(
         self, partition: int, decisions: Sequence[Decision], position: Acceptance, digest: str = ""
-    ) -> None: ...
-    async def positions(self) -> dict[int, Acceptance]: ...
+    ) -> None:
+        """Take up accepted decisions of a partition, and that the log was read up to `position`.
 
-    # waiting: False when the time (seconds) is over first
-    async def reached(self, account: str, version: int, timeout: float) -> bool: ...
+        One transaction. `digest` is the hash of the last record read. Events that the rows have
+        are skipped. Raises Hole, Damaged, Unwritable, and then nothing is stored.
+        """
+        if self.generations.current is None:
+            raise NotReady(self.generations.fault or "closed")
+        await self.generations.current.apply(Batch(partition, decisions, position, digest))
 
-    # what a client follows from; raises Refused account_unknown / visitor_unknown
-    async def state_for(self, viewer: Viewer) -> StaffState | VisitorState: ...
-    async def version(self, account: str) -> int: ...
-    async def head(self, account: str) -> Head: ...
+    async def positions(self) -> dict[int, Acceptance]:
+        """How far each partition was taken up; one that is not named, not at all."""
+        current = self.generations.current
+        positions = current.positions if current is not None else {}
+        return {partition: position.acceptance for partition, position in positions.items()}
+
+    async def reached(self, account: str, version: int, timeout: float) -> bool:
+        """Wait until the rows have this version; False when `timeout` seconds are over first."""
+        return await self._waiters.reached(account, version, timeout)
+
+    async def lull(self, seconds: float) -> None:
+        """Wait for so long, or until somebody waits in `reached`."""
+        await self._waiters.lull(seconds)
+
+    def forget(self) -> None:
+        """Other rows are read now."""
+        self._waiters.forget()
+
+    # --- what a client follows ---------------------------------------------------------------
+
+    async def state_for(self, viewer: Viewer) -> StaffState | VisitorState:
+        """All that a client holds, as of one version.
+
+        Raises Refused: account_unknown, visitor_unknown, not_allowed (neither staff nor visitor).
+        """
+        return await self._read(lambda c: state_for(c, viewer))
+
+    async def head(self, account: str) -> Head:
+        """The account's newest event in the rows; (0, "") if there is none."""
+        return await self._read(lambda c: accounts.head(c, account))
+
+    async def version(self, account: str) -> int:
+        """The account's version in the rows; 0 if it is unknown."""
+        return (await self.head(account)).version
+
     async def events_after(
-        self, account: str, version: int, limit: int = 1000
-    ) -> list[StoredEvent]: ...
+        self, account: str, version: int, limit: int = 1_000
+    ) -> list[StoredEvent]:
+        """The account's events after this version, whoever may see them, oldest first."""
+        return await self._read(lambda c: events.after(c, account, version, limit))
 
-    # chats and messages: only what the viewer may see
+    # --- chats and messages ------------------------------------------------------------------
+
     async def chats(
         self,
         viewer: Viewer,
+        cut: Cut = FIRST,
         *,
         status: ChatStatus | None = None,
         visitor: str | None = None,
-        order: Order = "oldest",
-        cursor: str | None = None,
-        limit: int = 100,
-    ) -> Page[ChatView]: ...
-    async def chat(self, viewer: Viewer, chat: str) -> ChatView | None: ...
-    async def open_chats(self, account: str) -> list[ChatView]: ...
+    ) -> Page[ChatView]:
+        """Chats, open and closed; of one status, of one visitor."""
+        return await self._read(
+            lambda c: chats.page(c, viewer, cut, status=status, visitor=visitor)
+        )
+
+    async def chat(self, viewer: Viewer, chat: str) -> ChatView | None:
+        """One chat."""
+        return await self._read(lambda c: chats.one(c, viewer, chat))
+
+    async def open_chats(self, account: str) -> list[ChatView]:
+        """All chats that are not closed."""
+        return await self._read(lambda c: chats.open_chats(c, account))
+
     async def messages(
         self,
         viewer: Viewer,
+        cut: Cut = FIRST,
         *,
         chat: str | None = None,
         visitor: str | None = None,
-        order: Order = "oldest",
-        cursor: str | None = None,
-        limit: int = 100,
-    ) -> Page[MessageView]: ...
-    async def message(self, viewer: Viewer, message: str) -> MessageView | None: ...
+    ) -> Page[MessageView]:
+        """Messages; of one chat, of one visitor over all chats."""
+        return await self._read(lambda c: messages.page(c, viewer, cut, chat=chat, visitor=visitor))
 
-    # the organisation
-    async def account(self, account: str) -> AccountView | None: ...
-    async def operators(
-        self, account: str, *, cursor: str | None = None, limit: int = 100
-    ) -> Page[OperatorView]: ...
-    async def operator(self, account: str, operator: str) -> OperatorView | None: ...
-    async def desks(
-        self, account: str, *, cursor: str | None = None, limit: int = 100
-    ) -> Page[DeskView]: ...
-    async def desk(self, account: str, desk: str) -> DeskView | None: ...
-    async def groups(
-        self, account: str, *, cursor: str | None = None, limit: int = 100
-    ) -> Page[GroupView]: ...
-    async def group(self, account: str, group: str) -> GroupView | None: ...
-    async def visitors(
-        self, account: str, *, cursor: str | None = None, limit: int = 100
-    ) -> Page[VisitorView]: ...
-    async def visitor(self, account: str, visitor: str) -> VisitorView | None: ...
+    async def message(self, viewer: Viewer, message: str) -> MessageView | None:
+        """One message."""
+        return await self._read(lambda c: messages.one(c, viewer, message))
 
-    # who may come in
-    async def credentials(self, account: str, login: str) -> Credentials | None: ...
-    async def token(self, token: str) -> Token | None: ...
-    async def tokens(self, account: str, operator: str) -> list[Token]: ...
+    # --- the organisation --------------------------------------------------------------------
+
+    async def account(self, account: str) -> AccountView | None:
+        """The account itself."""
+        return await self._read(lambda c: accounts.reader.one(c, account, account))
+
+    async def operators(self, account: str, cut: Cut = FIRST) -> Page[OperatorView]:
+        """Operators."""
+        return await self._read(lambda c: operators.reader.of_account(c, account, cut))
+
+    async def operator(self, account: str, operator: str) -> OperatorView | None:
+        """One operator."""
+        return await self._read(lambda c: operators.reader.one(c, account, operator))
+
+    async def desks(self, account: str, cut: Cut = FIRST) -> Page[DeskView]:
+        """Desks, personal ones too."""
+        return await self._read(lambda c: desks.reader.of_account(c, account, cut))
+
+    async def desk(self, account: str, desk: str) -> DeskView | None:
+        """One desk."""
+        return await self._read(lambda c: desks.reader.one(c, account, desk))
+
+    async def groups(self, account: str, cut: Cut = FIRST) -> Page[GroupView]:
+        """Groups."""
+        return await self._read(lambda c: groups.reader.of_account(c, account, cut))
+
+    async def group(self, account: str, group: str) -> GroupView | None:
+        """One group."""
+        return await self._read(lambda c: groups.reader.one(c, account, group))
+
+    async def visitors(self, account: str, cut: Cut = FIRST) -> Page[VisitorView]:
+        """Visitors."""
+        return await self._read(lambda c: visitors.reader.of_account(c, account, cut))
+
+    async def visitor(self, account: str, visitor: str) -> VisitorView | None:
+        """One visitor."""
+        return await self._read(lambda c: visitors.reader.one(c, account, visitor))
+
+    # --- who may come in ---------------------------------------------------------------------
+
+    async def credentials(self, account: str, login: str) -> Credentials | None:
+        """What a login is checked against; None without such an operator or a password."""
+        return await self._read(lambda c: operators.credentials_of(c, account, login))
+
+    async def token(self, token: str) -> Token | None:
+        """The token with this SHA-256, expired or not; None when unknown or revoked."""
+        return await self._read(lambda c: operators.token_of(c, token))
+
+    async def tokens(self, account: str, operator: str) -> list[Token]:
+        """An operator's tokens, the oldest first."""
+        return await self._read(lambda c: operators.tokens_of(c, account, operator))
+
+    async def _read(self, work: Callable[[Connection], Result]) -> Result:
+        return await self.generations.read(work)

@@ -1,0 +1,53 @@
+"""Many rows in few statements.
+
+A driver gives up the interpreter's lock in every statement, and on a busy process waits
+milliseconds to get it back. So rows go out as one statement of many rows, not as many.
+"""
+
+import re
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Final
+
+from sqlalchemy import Connection, Table
+from sqlalchemy.dialects import postgresql, sqlite
+
+SIZES: Final = (256, 64, 16, 4, 1)
+"""Rows of one statement: few different sizes, so that prepared statements are found again."""
+
+_DIALECTS: Final[dict[str, ModuleType]] = {"sqlite": sqlite, "postgresql": postgresql}
+
+
+class Bulk:
+    """Inserts rows into a table; with `replace`, rows with the same primary key give way."""
+
+    def __init__(self, table: Table, *, replace: bool = False) -> None:
+        self._table = table
+        self._replace = replace
+        self._texts: dict[int, str] = {}
+
+    def run(self, connection: Connection, rows: Sequence[tuple[object, ...]]) -> None:
+        """Write the rows: tuples in the order of the table's columns, each key only once."""
+        if not self._texts:
+            self._texts = self._prepare(connection)
+        start = 0
+        for size in SIZES:
+            while len(rows) - start >= size:
+                values = [value for row in rows[start : start + size] for value in row]
+                connection.exec_driver_sql(self._texts[size], tuple(values))
+                start += size
+
+    def _prepare(self, connection: Connection) -> dict[int, str]:
+        dialect = connection.dialect
+        statement = _DIALECTS[dialect.name].insert(self._table)
+        if self._replace:
+            kept = [c for c in self._table.columns if not c.primary_key]
+            statement = statement.on_conflict_do_update(
+                index_elements=list(self._table.primary_key),
+                set_={c.name: statement.excluded[c.name] for c in kept},
+            )
+        one = str(statement.compile(dialect=dialect))
+        found = re.search(r"VALUES (\([^)]*\))", one)
+        assert found is not None, one
+        first, row, last = one[: found.start(1)], found.group(1), one[found.end(1) :]
+        return {size: first + ", ".join([row] * size) + last for size in SIZES}

@@ -1,0 +1,83 @@
+"""A generation: one complete build of the read models, in one database."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from msgspec.structs import replace
+from sqlalchemy import Connection
+
+from projections import positions
+from projections.positions import Position
+from projections.schema import SCHEMA, metadata
+from projections.sqlite import SqliteDatabase
+from projections.take_up import Batch, TakeUp
+from schemas import codec
+from streams.acceptance import Acceptance
+from streams.log.port import LogRecord
+
+Moved = Mapping[str, int]
+"""The version that each account of a batch has reached."""
+
+
+class Generation:
+    """Takes up what the log says, and keeps the place."""
+
+    def __init__(self, database: SqliteDatabase, on_moved: Callable[[Moved], None]) -> None:
+        """`on_moved` is called on the loop after each batch that was stored."""
+        self.database = database
+        self._on_moved = on_moved
+        self._take_up = TakeUp()
+        self.positions: dict[int, Position] = {}
+        self.meta: dict[str, str] = {}
+
+    async def create(self, log: str) -> None:
+        """Make what is missing, for rows of the log named so. Raises Damaged or Unwritable."""
+        self.meta = {"schema": str(SCHEMA), "log": log}
+
+        def work(connection: Connection) -> None:
+            metadata.create_all(connection)
+            positions.write_meta(connection, **self.meta)
+
+        await self.database.write(work)
+
+    async def load(self) -> None:
+        """Read how far it has come, made by and from what. Raises Damaged."""
+
+        def work(connection: Connection) -> tuple[dict[str, str], dict[int, Position]]:
+            return positions.read_meta(connection), positions.read(connection)
+
+        self.meta, self.positions = await self.database.read(work)
+
+    def position(self, partition: int) -> Position:
+        """Where to go on in a partition."""
+        return self.positions.get(partition) or Position(Acceptance(), "")
+
+    async def take(self, partition: int, records: Sequence[LogRecord]) -> None:
+        """Take up the records that follow on from the position.
+
+        Raises Hole, Damaged or Unwritable, and nothing is stored; MalformedRecord.
+        """
+        acceptance = replace(self.position(partition).acceptance)
+
+        def read() -> Batch:
+            decisions = []
+            for offset, value in records:
+                decision = acceptance.take(offset, codec.decode_event_record(value))
+                if decision is not None:
+                    decisions.append(decision)
+            return Batch(partition, decisions, acceptance, codec.digest(records[-1].value))
+
+        await self._apply(read)
+
+    async def apply(self, batch: Batch) -> None:
+        """Take up a batch, all or nothing. Raises Hole, Damaged or Unwritable."""
+        await self._apply(lambda: batch)
+
+    async def _apply(self, read: Callable[[], Batch]) -> None:
+        def work(connection: Connection) -> tuple[Batch, Moved]:
+            batch = read()
+            moved = self._take_up.apply(connection, batch)
+            return batch, {account: reached.version for account, reached in moved.items()}
+
+        batch, moved = await self.database.write(work, self._take_up.forget)
+        self.positions[batch.partition] = Position(batch.position, batch.digest)
+        self._on_moved(moved)

@@ -1,0 +1,153 @@
+"""Which generation is read: the current one, until a new one built beside it takes its place."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import Connection
+
+from projections.errors import Damaged, NotReady
+from projections.generation import Generation, Moved
+from projections.schema import SCHEMA
+from projections.sqlite import SqliteDatabase, remove_file, replace_file
+from schemas import codec
+from streams.log.errors import OffsetOutOfRange
+from streams.log.port import Log
+
+Result = TypeVar("Result")
+
+log_ = logging.getLogger(__name__)
+
+
+class Generations:
+    """The current generation, what is wrong with it, and its successor."""
+
+    def __init__(self, path: Path, readers: int, on_moved: Callable[[Moved], None]) -> None:
+        self.path = path
+        self.beside = path.with_name(path.name + ".rebuild")
+        self._readers = readers
+        self._on_moved = on_moved
+        self._steady = asyncio.Event()
+        self._steady.set()
+        self.current: Generation | None = None
+        self.fault: str | None = None
+        """Why the rows have to be built anew; None while they are sound."""
+        self.broken = asyncio.Event()
+        """Set while there is a fault."""
+
+    async def open(self) -> None:
+        """Look at the file; with one that cannot be read, `fault` says why."""
+        fresh = not self.path.exists()
+        generation = Generation(SqliteDatabase(self.path, readers=self._readers), self._on_moved)
+        try:
+            if fresh:
+                await generation.create("")
+            await generation.load()
+            await generation.database.verify()
+        except Damaged as error:
+            await generation.database.close()
+            self._report(f"{self.path.name} is damaged ({error})")
+            return
+        except BaseException:
+            await generation.database.close()
+            raise
+        self.current = generation
+        schema = generation.meta.get("schema", "none")
+        if schema != str(SCHEMA):
+            self._report(f"{self.path.name} has schema {schema} where {SCHEMA} is needed")
+
+    async def compare(self, log: Log) -> None:
+        """Find out whether the rows come from this log; if not, they are not read any more."""
+        if self.current is None or self.fault is not None:
+            return
+        reason = await self._difference(self.current, log)
+        if reason is not None:
+            await self.current.database.close()
+            self.current = None
+            self._report(f"{self.path.name} {reason}")
+
+    async def read(self, work: Callable[[Connection], Result]) -> Result:
+        """Run `work` on the current rows. Raises NotReady or Damaged."""
+        await self._steady.wait()
+        generation = self.current
+        if generation is None:
+            raise NotReady("The first build of the projections has not caught up yet.")
+        try:
+            return await generation.database.read(work)
+        except Damaged as error:
+            if self.fault is not None:  # they are old, and are being built anew already
+                raise NotReady(str(error)) from error
+            self.report(error)
+            raise
+
+    def report(self, error: Damaged) -> None:
+        """The current rows cannot be trusted."""
+        self._report(f"{self.path.name} is damaged ({error})")
+
+    async def prepare(self, log: Log) -> Generation:
+        """An empty generation beside the current one."""
+        await asyncio.to_thread(remove_file, self.beside)
+        # Nothing here has to survive a loss of power: what is left half built is built anew.
+        database = SqliteDatabase(self.beside, readers=1, synchronous="OFF")
+        generation = Generation(database, lambda _: None)
+        await generation.create(log.identity)
+        return generation
+
+    async def discard(self, generation: Generation) -> None:
+        """Throw away a generation that `prepare` made."""
+        await generation.database.close()
+        await asyncio.to_thread(remove_file, self.beside)
+
+    async def switch(self, fresh: Generation) -> None:
+        """Read the new generation from now on; reads that come meanwhile wait."""
+        await fresh.database.settle()
+        self._steady.clear()
+        try:
+            await fresh.database.close()
+            if self.current is not None:
+                await self.current.database.close()
+                self.current = None
+            await asyncio.to_thread(replace_file, self.path, self.beside)
+            database = SqliteDatabase(self.path, readers=self._readers)
+            self.current = Generation(database, self._on_moved)
+            await self.current.load()
+            self.fault = None
+            self.broken.clear()
+        finally:
+            self._steady.set()
+
+    async def close(self) -> None:
+        """Let go of the file."""
+        if self.current is not None:
+            await self.current.database.close()
+            self.current = None
+
+    def _report(self, fault: str) -> None:
+        self.fault = fault
+        self.broken.set()
+
+    async def _difference(self, generation: Generation, log: Log) -> str | None:
+        """What says that the rows come from another log, or from one that was longer."""
+        if not generation.positions:
+            ends = [await log.end("events", partition) for partition in range(log.partitions)]
+            if any(ends):
+                return "is new, and the log is not"
+            await generation.create(log.identity)
+            return None
+        if generation.meta["log"] != log.identity:
+            return "was made from another log"
+        for partition, position in generation.positions.items():
+            last = position.acceptance.offset - 1
+            if last < 0:
+                continue
+            records = []
+            with suppress(OffsetOutOfRange):
+                records = await log.read("events", partition, last, 1)
+            if not records:
+                return f"was made from a longer log (partition {partition}, offset {last})"
+            if codec.digest(records[0].value) != position.digest:
+                return f"was made from another log (partition {partition}, offset {last})"
+        return None

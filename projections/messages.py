@@ -1,0 +1,157 @@
+"""Messages, for whom each event's audience lets see them."""
+
+from msgspec import json
+from sqlalchemy import ColumnElement, Connection, Index, bindparam, false, select
+
+from projections.bulk import Bulk
+from projections.kinds import (
+    AccountEvent,
+    ChatEvent,
+    CredentialEvent,
+    DeskEvent,
+    GroupEvent,
+    OperatorEvent,
+    SeatEvent,
+    VisitorEvent,
+)
+from projections.reading import Cut, Page, Reader, joined
+from projections.rows import Rows
+from projections.schema import flag, text, view_table
+from schemas import events as e
+from schemas.events import Event
+from schemas.values import STAFF, visitor_audience
+from schemas.views import ChatView, MessageView
+from streams.domain.access import Viewer, audience_of
+
+NEWEST = 100
+"""Messages that a visitor's state shows."""
+
+messages = view_table(
+    "messages",
+    text("chat"),
+    text("visitor"),
+    flag("to_staff"),
+    flag("to_visitor"),
+)
+Index("messages_by_chat", messages.c.account, messages.c.chat, messages.c.id)
+Index("messages_by_visitor", messages.c.account, messages.c.visitor, messages.c.id)
+
+reader = Reader(messages, MessageView)
+
+_newest = joined(
+    select(messages.c.view)
+    .where(
+        messages.c.account == bindparam("a"),
+        messages.c.chat.in_(bindparam("chats", expanding=True)),
+        messages.c.to_visitor,
+    )
+    .order_by(messages.c.id.desc())
+    .limit(NEWEST)
+)
+
+
+def visible(viewer: Viewer) -> ColumnElement[bool]:
+    """What the event's audience says, as a condition on rows."""
+    if STAFF in audience_of(viewer):
+        return messages.c.to_staff
+    if viewer.kind == "visitor":
+        return messages.c.to_visitor & (messages.c.visitor == viewer.id)
+    return false()
+
+
+def newest_for_visitor(connection: Connection, account: str, chats: list[str]) -> list[MessageView]:
+    """The newest 100 messages of these chats that their visitor may see, by id."""
+    if not chats:
+        return []
+    return reader.joined(connection, _newest, {"a": account, "chats": chats})[::-1]
+
+
+def one(connection: Connection, viewer: Viewer, id: str) -> MessageView | None:
+    """The message, None if there is none or the viewer may not see it."""
+    return reader.where(
+        connection, messages.c.account == viewer.account, messages.c.id == id, visible(viewer)
+    )
+
+
+def page(
+    connection: Connection,
+    viewer: Viewer,
+    cut: Cut,
+    *,
+    chat: str | None = None,
+    visitor: str | None = None,
+) -> Page[MessageView]:
+    """Messages that the viewer may see, of one chat, of one visitor."""
+    where = [messages.c.account == viewer.account, visible(viewer)]
+    if chat is not None:
+        where.append(messages.c.chat == chat)
+    if visitor is not None:
+        where.append(messages.c.visitor == visitor)
+    return reader.page(connection, cut, *where)
+
+
+Ignored = (
+    ChatEvent
+    | SeatEvent
+    | e.MessagesRead
+    | VisitorEvent
+    | OperatorEvent
+    | CredentialEvent
+    | DeskEvent
+    | GroupEvent
+    | AccountEvent
+)
+
+
+class Messages:
+    """Takes up what is said in chats; `chats` tells whose chat it is."""
+
+    ignored = Ignored
+
+    def __init__(self, chats: Rows[ChatView]) -> None:
+        self._chats = chats
+        self._connection: Connection | None = None
+        self._new: list[tuple[object, ...]] = []
+        self._insert = Bulk(messages)
+        self._encode = json.Encoder().encode
+
+    def begin(self, connection: Connection) -> None:
+        """Write on this connection from now on."""
+        self._connection = connection
+
+    def take(self, account: str, event: Event) -> None:
+        """Take up one event."""
+        data = event.data
+        if isinstance(data, Ignored):
+            return
+        assert event.chat is not None, event.id
+        view = MessageView(
+            id=event.id,
+            chat=event.chat,
+            at=event.at,
+            actor=event.actor,
+            content=data.content,
+            internal=data.internal,
+        )
+        visitor = self._chats.get(account, event.chat).visitor
+        self._new.append(
+            (
+                account,
+                event.id,
+                event.chat,
+                visitor,
+                STAFF in event.audience,
+                visitor_audience(visitor) in event.audience,
+                self._encode(view).decode(),
+            )
+        )
+
+    def write(self) -> None:
+        """Store what has come since the last time."""
+        assert self._connection is not None, "begin comes first"
+        self._insert.run(self._connection, self._new)
+        self._new.clear()
+
+    def forget(self) -> None:
+        """Let go of everything: what the batch brought was not stored."""
+        self._new.clear()

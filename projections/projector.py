@@ -1,0 +1,169 @@
+"""The projector: keeps the rows up with the log, and builds them anew when they cannot be."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from projections.errors import Damaged, Hole, Unwritable
+from projections.generation import Generation
+from projections.positions import Position
+from projections.store import Projections
+from streams.acceptance import Acceptance
+from streams.log.port import Log
+
+BATCH = 500
+"""Records taken up at once while following: a few milliseconds."""
+
+REBUILD_BATCH = 2_000
+"""Records taken up at once while building anew."""
+
+LULL = 0.005
+"""Seconds between batches while nobody waits for the rows: fewer, larger transactions."""
+
+RETRY_AFTER = 0.5
+"""Seconds after which a write that failed is tried again."""
+
+Progress = Callable[[int, int], None]
+"""Is told how many records are done, of how many."""
+
+log_ = logging.getLogger(__name__)
+
+
+async def rebuild(log: Log, projections: Projections, progress: Progress | None = None) -> None:
+    """Build all rows anew from the log's first record, and read them once they have caught up.
+
+    The rows that were there go on being read until then. Raises Hole or MalformedRecord if the
+    log itself is broken, Damaged or Unwritable if the new rows cannot be written.
+    """
+    generations = projections.generations
+    fresh = await generations.prepare(log)
+    try:
+        while await _catch_up(log, fresh, progress):
+            pass
+    except BaseException:
+        await generations.discard(fresh)
+        raise
+    await generations.switch(fresh)
+    projections.forget()
+
+
+async def _catch_up(log: Log, fresh: Generation, progress: Progress | None) -> bool:
+    """Go once through all partitions; False if there was nothing new in any."""
+    partitions = range(log.partitions)
+    total = sum([await log.end("events", partition) for partition in partitions])
+    moved = False
+    for partition in partitions:
+        while await _advance(log, fresh, partition, REBUILD_BATCH):
+            moved = True
+            if progress is not None:
+                done = sum(position.acceptance.offset for position in fresh.positions.values())
+                progress(done, max(done, total))
+    return moved
+
+
+async def _advance(log: Log, generation: Generation, partition: int, limit: int) -> bool:
+    """Take up one batch; False if the log has nothing more."""
+    start = generation.position(partition).acceptance.offset
+    records = await log.read("events", partition, start, limit)
+    if records:
+        await generation.take(partition, records)
+    return bool(records)
+
+
+class Projector:
+    """Follows every partition of a log, for as long as `run` runs."""
+
+    def __init__(
+        self,
+        log: Log,
+        projections: Projections,
+        *,
+        lull: float = LULL,
+        retry_after: float = RETRY_AFTER,
+        progress: Progress | None = None,
+    ) -> None:
+        self._log = log
+        self._projections = projections
+        self._lull = lull
+        self._retry_after = retry_after
+        self._progress = progress
+        self._behind = set(range(log.partitions))
+        self.ready = asyncio.Event()
+        """Set while the rows follow the log, having caught up with it once."""
+
+    @property
+    def ignored(self) -> int:
+        """Decisions that the fence rule kept out."""
+        current = self._projections.generations.current
+        positions = current.positions.values() if current is not None else ()
+        return sum(position.acceptance.ignored for position in positions)
+
+    async def run(self) -> None:
+        """Follow until cancelled. Raises what rows built anew would not mend: a broken log."""
+        generations = self._projections.generations
+        await generations.compare(self._log)
+        while True:
+            if generations.fault is not None:
+                await self._rebuild(generations.fault)
+            try:
+                await self._follow_all()
+            except* Damaged as group:
+                error = group.exceptions[0]
+                while isinstance(error, BaseExceptionGroup):
+                    error = error.exceptions[0]
+                assert isinstance(error, Damaged)
+                generations.report(error)
+            finally:
+                self.ready.clear()
+                self._behind = set(range(self._log.partitions))
+
+    async def _rebuild(self, fault: str) -> None:
+        log_.warning("projections: %s: building them anew from the log", fault)
+        try:
+            await rebuild(self._log, self._projections, self._progress)
+        except Unwritable as error:
+            log_.error("projections: cannot be built anew now: %s", error)
+            await asyncio.sleep(self._retry_after)
+        else:
+            log_.warning("projections: built anew")
+
+    async def _follow_all(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            for partition in range(self._log.partitions):
+                group.create_task(self._follow(partition))
+            group.create_task(self._watch())
+
+    async def _watch(self) -> None:
+        """End the following as soon as a read finds the rows damaged."""
+        generations = self._projections.generations
+        await generations.broken.wait()
+        raise Damaged(generations.fault or "")
+
+    async def _follow(self, partition: int) -> None:
+        generation = self._projections.generations.current
+        assert generation is not None
+        healing: Hole | None = None
+        while True:
+            try:
+                moved = await _advance(self._log, generation, partition, BATCH)
+            except Unwritable as error:
+                log_.error("projections: partition %d waits: %s", partition, error)
+                await asyncio.sleep(self._retry_after)
+            except Hole as hole:
+                if healing is not None and str(healing) == str(hole):
+                    raise  # the log has it too
+                log_.warning("projections: %s: reading partition %d again", hole, partition)
+                healing = hole
+                generation.positions[partition] = Position(Acceptance(), "")
+            else:
+                await (self._projections.lull(self._lull) if moved else self._wait(partition))
+
+    async def _wait(self, partition: int) -> None:
+        """Wait for news, having caught up."""
+        self._behind.discard(partition)
+        if not self._behind:
+            self.ready.set()
+        generation = self._projections.generations.current
+        assert generation is not None
+        offset = generation.position(partition).acceptance.offset
+        await self._log.wait("events", partition, offset)

@@ -1,0 +1,35 @@
+"""The tables' common ground: every read model adds its own to `metadata`."""
+
+from sqlalchemy import BigInteger, Boolean, Column, Integer, MetaData, Table, Text
+
+SCHEMA = 1
+"""Goes up with any change of a table or of what is stored in it; the rows are then built anew."""
+
+metadata = MetaData()
+
+
+def view_table(name: str, *columns: Column[str] | Column[bool]) -> Table:
+    """A table of views: account and id, the columns it is searched by, the view as JSON."""
+    return Table(
+        name,
+        metadata,
+        Column("account", Text, primary_key=True),
+        Column("id", Text, primary_key=True),
+        *columns,
+        Column("view", Text, nullable=False),
+    )
+
+
+def text(name: str) -> Column[str]:
+    """A column of text that is always there."""
+    return Column(name, Text, nullable=False)
+
+
+def flag(name: str) -> Column[bool]:
+    """A column of yes or no."""
+    return Column(name, Boolean, nullable=False)
+
+
+def number(name: str) -> Column[int]:
+    """A column of a whole number of up to 64 bits."""
+    return Column(name, BigInteger().with_variant(Integer, "sqlite"), nullable=False)

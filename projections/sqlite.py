@@ -1,0 +1,167 @@
+"""A SQLite file: one thread writes, some read, none of them on the event loop."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import QueuePool
+
+from projections.errors import Damaged, ProjectionError, Unwritable
+
+Result = TypeVar("Result")
+
+_PASSING = frozenset(
+    {
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_READONLY,
+    }
+)
+"""What says nothing against the stored rows."""
+
+BUSY_TIMEOUT = 5.0
+"""Seconds that a statement waits for another process's lock."""
+
+
+class SqliteDatabase:
+    """One file, made if it is not there. All methods belong to one event loop."""
+
+    def __init__(self, path: Path, *, readers: int = 4, synchronous: str = "NORMAL") -> None:
+        self.path = path
+        self._write_engine = _engine(path, 1, ("journal_mode=WAL", f"synchronous={synchronous}"))
+        self._read_engine = _engine(path, readers, ("query_only=ON",))
+        self._writer = ThreadPoolExecutor(1, "projections-write")
+        self._readers = ThreadPoolExecutor(readers, "projections-read")
+
+    async def write(
+        self, work: Callable[[Connection], Result], undo: Callable[[], None] | None = None
+    ) -> Result:
+        """Run `work` in one transaction, after all earlier writes.
+
+        Raises Damaged, or Unwritable; then nothing of it is stored, and `undo` was called
+        before any later write began.
+        """
+
+        def job() -> Result:
+            try:
+                return _within(self._write_engine, work)
+            except BaseException:
+                if undo is not None:
+                    undo()
+                raise
+
+        return await self._run(self._writer, job)
+
+    async def read(self, work: Callable[[Connection], Result]) -> Result:
+        """Run `work` on one state of the rows. Raises Damaged, or Unwritable if locked out."""
+        return await self._run(self._readers, lambda: _within(self._read_engine, work))
+
+    async def verify(self) -> None:
+        """Read the whole file. Raises Damaged."""
+        await self.read(_verify)
+
+    async def settle(self) -> None:
+        """Move everything from the write-ahead log into the file itself."""
+        await self._run(self._writer, self._checkpoint)
+
+    async def close(self) -> None:
+        """Finish what is under way and let go of the file."""
+        for executor, engine in (
+            (self._readers, self._read_engine),
+            (self._writer, self._write_engine),
+        ):
+            await asyncio.to_thread(executor.shutdown)
+            engine.dispose()
+
+    def _checkpoint(self) -> None:
+        with _translated(), self._write_engine.connect() as connection:
+            cursor = connection.connection.cursor()  # of the driver: no transaction may be open
+            cursor.execute("PRAGMA synchronous=FULL")
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            cursor.close()
+
+    async def _run(self, executor: ThreadPoolExecutor, work: Callable[[], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(executor, work)
+
+
+def remove_file(path: Path) -> None:
+    """Remove a database with what SQLite keeps beside it."""
+    for suffix in ("-wal", "-shm", ""):
+        with suppress(FileNotFoundError):
+            path.with_name(path.name + suffix).unlink()
+
+
+def replace_file(old: Path, new: Path) -> None:
+    """Put `new` in the place of `old` in one step; both closed, `new` settled before.
+
+    Raises Unwritable if something of `new` is still in its write-ahead log.
+    """
+    if new.with_name(new.name + "-wal").exists():
+        raise Unwritable(f"{new.name} is not settled")
+    for suffix in ("-wal", "-shm"):  # of the old file, and no part of the new one
+        with suppress(FileNotFoundError):
+            old.with_name(old.name + suffix).unlink()
+    new.replace(old)
+
+
+def _engine(path: Path, connections: int, pragmas: tuple[str, ...]) -> Engine:
+    engine = create_engine(
+        f"sqlite:///{path}",
+        poolclass=QueuePool,
+        pool_size=connections,
+        max_overflow=0,
+        connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT},
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _: object) -> None:
+        connection.isolation_level = None  # the transactions are ours, also around reads
+        cursor = connection.cursor()
+        for pragma in pragmas:
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN")
+
+    return engine
+
+
+def _within(engine: Engine, work: Callable[[Connection], Result]) -> Result:
+    with _translated(), engine.begin() as connection:
+        return work(connection)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except ProjectionError:
+        raise
+    except DBAPIError as error:
+        code = getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+        short_read = code == sqlite3.SQLITE_IOERR_SHORT_READ
+        if code & 0xFF in _PASSING and not short_read:
+            raise Unwritable(str(error.orig)) from error
+        raise Damaged(str(error.orig)) from error
+    except sqlite3.DatabaseError as error:
+        raise Damaged(str(error)) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Damaged(str(error)) from error
+
+
+def _verify(connection: Connection) -> None:
+    found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
+    if found != "ok":
+        raise Damaged(str(found))
