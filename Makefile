@@ -40,8 +40,8 @@ unit: $(DEV) ## Run the quick tests, with the gate on branch coverage (ARGS go t
 slow: $(DEV) ## Run the tests against real processes (ARGS go to pytest)
 	$(BIN)/pytest tests/integration tests/e2e $(ARGS)
 
-docs: $(DEV) ## Write docs/reference/ anew from the code
-	$(BIN)/python -m docs.reference
+docs: $(DEV) ## Write docs.generate/ anew from the code
+	$(BIN)/python -m docs.generate
 
 lock: $(DEV) ## Renew the pins after a change of pyproject.toml; UPGRADE=1 takes the newest
 	$(LOCK) pyproject.toml --group build --output-file requirements.lock

@@ -1,0 +1,35 @@
+"""The pages of the reference: what each is called, and what it says."""
+
+from pathlib import Path
+
+from docs.generate import command_line, limits, records, refusals, settings
+
+REFERENCE = Path(__file__).parents[1] / "reference"
+
+_NOTE = "<!-- Written by `make docs` from the code. Changes made here are lost. -->\n\n"
+
+
+def render() -> dict[str, str]:
+    """Every page of the reference: file name to Markdown."""
+    pages = {
+        "actions.md": records.actions(),
+        "command-line.md": command_line.page(),
+        "events.md": records.events(),
+        "limits.md": limits.page(),
+        "records.md": records.others(),
+        "refusals.md": refusals.page(),
+        "settings.md": settings.page(),
+    }
+    return {name: _NOTE + text.rstrip() + "\n" for name, text in pages.items()}
+
+
+def write(directory: Path) -> list[str]:
+    """Write the pages that have changed. Returns the names of those."""
+    directory.mkdir(parents=True, exist_ok=True)
+    changed = []
+    for name, text in render().items():
+        path = directory / name
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+            changed.append(name)
+    return changed
