@@ -33,10 +33,10 @@ class Checker:
         self._log = LogCheck(self.verdict)
         self._answers = AnswerCheck(history.clients, self.verdict)
 
-    def decision(self, decision: Decision, raw: bytes) -> None:
-        """The next accepted decision of its partition, with its bytes."""
+    def decision(self, decision: Decision, raw: bytes, partition: int = 0) -> None:
+        """The next accepted decision of a partition, with its bytes."""
         self._answers.take(decision)
-        self._log.decision(decision, raw)
+        self._log.decision(decision, raw, partition)
 
     def event(self, account: str, event: Event) -> None:
         """The next event of an account, where decisions are not at hand (over the API)."""
@@ -93,7 +93,7 @@ async def _read_partition(checker: Checker, log: Log, partition: int) -> None:
                 continue
             decision = acceptance.take(offset, record)
             if decision is not None:
-                checker.decision(decision, value)
+                checker.decision(decision, value, partition)
         start = records[-1].offset + 1
         await asyncio.sleep(0)
     checker.verdict.checked["ignored"] += acceptance.ignored

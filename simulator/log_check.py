@@ -15,18 +15,24 @@ class LogCheck:
     def __init__(self, verdict: Verdict) -> None:
         self.index = LogIndex()
         self._verdict = verdict
-        self._chains: dict[str, str] = {}
+        self._chains: dict[str | int, str] = {}
+        """The last decision's hash, by account, and by partition for what belongs to none."""
         self._rules: dict[str, Invariants] = {}
 
-    def decision(self, decision: Decision, raw: bytes) -> None:
-        """The next accepted decision of its partition, with its bytes as they stand there."""
+    def decision(self, decision: Decision, raw: bytes, partition: int) -> None:
+        """The next accepted decision of a partition, with its bytes as they stand there.
+
+        A decision for an account that does not exist yet follows the partition's own chain; the
+        one that makes the account begins the account's.
+        """
         account = decision.account
-        if decision.prev != self._chains.get(account, ""):
-            self._report("chain_broken", account, decision.action, f"source {decision.source}")
-        self._chains[account] = codec.digest(raw)
         index = self.index.account(account)
+        chain: str | int = account if index.last_version else partition
+        if decision.prev != self._chains.get(chain, ""):
+            self._report("chain_broken", account, decision.action, f"source {decision.source}")
         for event in decision.events:
             self._event(index, event)
+        self._chains[account if index.last_version else partition] = codec.digest(raw)
         if decision.repeats is None and decision.version != index.last_version:
             detail = f"decision says {decision.version}, its events {index.last_version}"
             self._report("version_hole", account, decision.action, detail)
