@@ -122,8 +122,6 @@ class Accounts:
     def take(self, account: str, event: Event) -> None:
         """Take up one event."""
         data = event.data
-        if isinstance(data, Ignored):
-            return
         match data:
             case e.AccountCreated():
                 view = AccountView(id=account, name=data.name, settings=data.settings)
@@ -132,4 +130,5 @@ class Accounts:
                 view = self.rows.get(account, account)
                 self.rows.put(account, account, replace(view, settings=data.settings))
             case _:
-                assert_never(data)
+                if not isinstance(data, Ignored):
+                    assert_never(data)

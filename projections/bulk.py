@@ -6,13 +6,14 @@ milliseconds to get it back. So rows go out as one statement of many rows, not a
 
 import re
 from collections.abc import Sequence
+from itertools import chain
 from types import ModuleType
 from typing import Final
 
 from sqlalchemy import Connection, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
-SIZES: Final = (256, 64, 16, 4, 1)
+SIZES: Final = (256, 128, 64, 32, 16, 8, 4, 2, 1)
 """Rows of one statement: few different sizes, so that prepared statements are found again."""
 
 _DIALECTS: Final[dict[str, ModuleType]] = {"sqlite": sqlite, "postgresql": postgresql}
@@ -30,12 +31,15 @@ class Bulk:
         """Write the rows: tuples in the order of the table's columns, each key only once."""
         if not self._texts:
             self._texts = self._prepare(connection)
+        # The driver's own cursor: a fifth of the cost of a statement through SQLAlchemy.
+        cursor = connection.connection.cursor()
         start = 0
         for size in SIZES:
             while len(rows) - start >= size:
-                values = [value for row in rows[start : start + size] for value in row]
-                connection.exec_driver_sql(self._texts[size], tuple(values))
+                values = tuple(chain.from_iterable(rows[start : start + size]))
+                cursor.execute(self._texts[size], values)
                 start += size
+        cursor.close()
 
     def _prepare(self, connection: Connection) -> dict[int, str]:
         dialect = connection.dialect

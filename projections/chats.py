@@ -3,7 +3,7 @@
 from typing import assert_never
 
 from msgspec.structs import replace
-from sqlalchemy import ColumnElement, Connection, Index, bindparam, false, select, true
+from sqlalchemy import ColumnElement, Connection, Index, Select, bindparam, false, select, true
 
 from projections.kinds import (
     AccountEvent,
@@ -63,6 +63,11 @@ def open_chats_of(connection: Connection, account: str, visitor: str) -> list[Ch
     return reader.joined(connection, _open_of_visitor, {"a": account, "v": visitor})
 
 
+def chats_of(account: str, visitor: str) -> Select[tuple[str]]:
+    """The ids of a visitor's chats, open and closed."""
+    return select(chats.c.id).where(chats.c.account == account, chats.c.visitor == visitor)
+
+
 def one(connection: Connection, viewer: Viewer, id: str) -> ChatView | None:
     """The chat, None if there is none or the viewer may not see it."""
     return reader.where(
@@ -106,9 +111,9 @@ class Chats:
     def take(self, account: str, event: Event) -> None:
         """Take up one event."""
         data = event.data
-        if isinstance(data, Ignored):
-            return
-        if isinstance(data, e.ChatRequested):
+        if isinstance(data, _Change):
+            chat = _changed(self.rows.get(account, event.chat or ""), event, data)
+        elif isinstance(data, e.ChatRequested):
             chat = ChatView(
                 id=event.id,
                 visitor=data.visitor,
@@ -116,9 +121,10 @@ class Chats:
                 requested_at=event.at,
                 subject=data.subject,
             )
+        elif isinstance(data, Ignored):
+            return
         else:
-            assert event.chat is not None, event.id
-            chat = _changed(self.rows.get(account, event.chat), event, data)
+            assert_never(data)
         self.rows.put(account, chat.id, chat)
 
 
@@ -144,14 +150,7 @@ def _changed(chat: ChatView, event: Event, data: _Change) -> ChatView:
         case e.MessagesRead():
             return _read(chat, f"{event.actor.kind}:{event.actor.id}", data.message)
         case e.ChatQueued():
-            return replace(
-                chat,
-                status="queued",
-                group=data.group,
-                desk=None,
-                conversation=None,
-                offered_until=None,
-            )
+            return _unseated(replace(chat, status="queued", group=data.group))
         case e.ConversationOpened():
             return replace(
                 chat,
@@ -162,9 +161,8 @@ def _changed(chat: ChatView, event: Event, data: _Change) -> ChatView:
                 offered_until=data.offered_until,
             )
         case e.ConversationClosed():
-            if data.reason == "closed":  # who served it last stays on show
-                return chat
-            return replace(chat, desk=None, conversation=None, offered_until=None)
+            # Who served a closed chat last stays on show.
+            return chat if data.reason == "closed" else _unseated(chat)
         case e.ChatJoined():
             return _joined(chat, data)
         case e.ChatLeft():
@@ -175,6 +173,10 @@ def _changed(chat: ChatView, event: Event, data: _Change) -> ChatView:
             return replace(chat, status="closed", closed_at=event.at, offered_until=None)
         case _:
             assert_never(data)
+
+
+def _unseated(chat: ChatView) -> ChatView:
+    return replace(chat, desk=None, conversation=None, offered_until=None)
 
 
 def _read(chat: ChatView, name: str, message: str) -> ChatView:

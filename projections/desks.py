@@ -49,8 +49,6 @@ class Desks:
     def take(self, account: str, event: Event) -> None:
         """Take up one event."""
         data = event.data
-        if isinstance(data, Ignored):
-            return
         match data:
             case e.ConversationOpened():
                 self._load(account, data.desk, +1)
@@ -77,7 +75,8 @@ class Desks:
             case e.GroupRemoved():
                 self._leave_group(account, data.group)
             case _:
-                assert_never(data)
+                if not isinstance(data, Ignored):
+                    assert_never(data)
 
     def _add(self, account: str, desk: str, data: e.DeskAdded) -> None:
         view = DeskView(

@@ -90,8 +90,8 @@ class Generations:
     async def prepare(self, log: Log) -> Generation:
         """An empty generation beside the current one."""
         await asyncio.to_thread(remove_file, self.beside)
-        # Nothing here has to survive a loss of power: what is left half built is built anew.
-        database = SqliteDatabase(self.beside, readers=1, synchronous="OFF")
+        # Nothing here has to survive anything: what is left half built is built anew.
+        database = SqliteDatabase(self.beside, readers=1, scratch=True)
         generation = Generation(database, lambda _: None)
         await generation.create(log.identity)
         return generation
@@ -106,7 +106,6 @@ class Generations:
         await fresh.database.settle()
         self._steady.clear()
         try:
-            await fresh.database.close()
             if self.current is not None:
                 await self.current.database.close()
                 self.current = None

@@ -48,8 +48,6 @@ class Groups:
     def take(self, account: str, event: Event) -> None:
         """Take up one event."""
         data = event.data
-        if isinstance(data, Ignored):
-            return
         match data:
             case e.GroupAdded():
                 self.rows.put(account, event.id, GroupView(id=event.id, name=data.name))
@@ -59,4 +57,5 @@ class Groups:
             case e.GroupRemoved():
                 self.rows.remove(account, data.group)
             case _:
-                assert_never(data)
+                if not isinstance(data, Ignored):
+                    assert_never(data)

@@ -129,8 +129,6 @@ class Operators:
     def take(self, account: str, event: Event) -> None:
         """Take up one event."""
         data = event.data
-        if isinstance(data, Ignored):
-            return
         match data:
             case e.OperatorAdded():
                 view = OperatorView(
@@ -161,7 +159,8 @@ class Operators:
             case e.TokenRevoked():
                 self._end_tokens(account, data.operator, data.token)
             case _:
-                assert_never(data)
+                if not isinstance(data, Ignored):
+                    assert_never(data)
 
     def _change(self, account: str, operator: str, **changes: object) -> None:
         self.rows.put(account, operator, replace(self.rows.get(account, operator), **changes))

@@ -53,8 +53,6 @@ class Visitors:
     def take(self, account: str, event: Event) -> None:
         """Take up one event."""
         data = event.data
-        if isinstance(data, Ignored):
-            return
         match data:
             case e.VisitorAdded():
                 view = VisitorView(id=event.id, name=data.name, email=data.email, added_at=event.at)
@@ -68,4 +66,5 @@ class Visitors:
                 )
                 self.rows.put(account, data.visitor, view)
             case _:
-                assert_never(data)
+                if not isinstance(data, Ignored):
+                    assert_never(data)
