@@ -11,6 +11,7 @@ LogError
     ├── LogInUse         another process owns the directory
     ├── LogMisfit        made with other settings or by another version
     ├── LogForeign       the files do not belong together
+    ├── MarkLost         the high-water mark is gone, so the log may be torn
     └── LogDamaged       the content is not what was acknowledged
         ├── LogTorn      acknowledged records are missing
         └── LogAltered   content differs from what was acknowledged
@@ -88,6 +89,12 @@ class LogForeign(LogUnusable):
     """The high-water mark and the log were not written by the same installation."""
 
     code = "log_foreign"
+
+
+class MarkLost(LogUnusable):
+    """The high-water mark is missing or damaged: nothing tells whether the log is whole."""
+
+    code = "mark_lost"
 
 
 class Damage(NamedTuple):

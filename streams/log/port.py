@@ -53,9 +53,10 @@ class Log(Protocol):
     ) -> list[LogRecord]:
         """Up to `limit` durable records from offset `start` on, [] at the end; does not wait.
 
-        A volatile topic that has forgotten `start` gives its oldest records instead, so look at
-        the offsets. The list is the caller's own. Raises OffsetOutOfRange if `start` is beyond
-        the end, LogClosed, and LogAltered if the bytes on the disk cannot be read as records.
+        Fewer than `limit` come where records are large; only [] means the end. A volatile topic
+        that has forgotten `start` gives its oldest records instead, so look at the offsets. The
+        list is the caller's own. Raises OffsetOutOfRange if `start` is beyond the end,
+        LogClosed, and LogTorn or LogAltered if the disk does not hold what it held.
         """
         ...
 

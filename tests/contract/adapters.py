@@ -1,0 +1,55 @@
+"""The table of adapters that every contract suite runs over. A new adapter adds a row here."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from streams.log.memory import MemoryLog
+from streams.log.port import Log
+from streams.log.snapshots import FileSnapshots, MemorySnapshots, SnapshotStore
+from streams.log.sqlite import LogLimits, SqliteLog
+
+PARTITIONS = 3
+RECORD_BYTES = 1 << 16
+
+OpenLog = Callable[[Path], Awaitable[Log]]
+OpenSnapshots = Callable[[Path], SnapshotStore]
+
+
+class LogAdapter(NamedTuple):
+    """`open` makes or reopens a log with PARTITIONS partitions in a directory of the test's.
+
+    `durable`: what was appended is there again after close and open.
+    """
+
+    name: str
+    open: OpenLog
+    durable: bool
+
+
+async def _memory(directory: Path) -> Log:
+    return MemoryLog(partitions=PARTITIONS, max_record_bytes=RECORD_BYTES)
+
+
+async def _sqlite(directory: Path) -> Log:
+    return await SqliteLog.open(
+        directory, partitions=PARTITIONS, limits=LogLimits(record_bytes=RECORD_BYTES)
+    )
+
+
+async def _sqlite_without_a_tail(directory: Path) -> Log:
+    """Nearly every read goes to the disk."""
+    limits = LogLimits(record_bytes=RECORD_BYTES, tail_bytes=0)
+    return await SqliteLog.open(directory, partitions=PARTITIONS, limits=limits)
+
+
+LOGS = [
+    LogAdapter("memory", _memory, durable=False),
+    LogAdapter("sqlite", _sqlite, durable=True),
+    LogAdapter("sqlite-without-tail", _sqlite_without_a_tail, durable=True),
+]
+
+SNAPSHOTS: dict[str, OpenSnapshots] = {
+    "memory": lambda directory: MemorySnapshots(),
+    "file": lambda directory: FileSnapshots(directory, log="this log"),
+}
