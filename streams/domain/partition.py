@@ -90,6 +90,9 @@ def fold(partition: Partition, decision: Decision, raw: bytes) -> None:
     Raises ChainBroken, and changes nothing, when `prev` is not the hash of the predecessor.
     """
     account = partition.accounts.get(decision.account)
+    if account is not None and decision.source <= account.source:
+        _pass_over(partition, decision)
+        return
     prev = partition.chain if account is None else account.chain
     if decision.prev != prev:
         raise ChainBroken(
@@ -102,9 +105,19 @@ def fold(partition: Partition, decision: Decision, raw: bytes) -> None:
         partition.chain = codec.digest(raw)
     else:
         account.chain = codec.digest(raw)
+        account.source = decision.source
         if not account.id:
             account.id = decision.account
             partition.accounts[decision.account] = account
+    _pass_over(partition, decision)
+
+
+def _pass_over(partition: Partition, decision: Decision) -> None:
+    """Take up what a decision means for the partition alone.
+
+    All there is to do when the account comes from a part of a snapshot that is newer than the
+    snapshot's offset.
+    """
     if decision.repeats is None:
         remember(partition.recent, decision)
     partition.source = decision.source

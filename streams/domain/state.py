@@ -100,6 +100,8 @@ class Account(State):
     at: int = 0
     chain: str = ""
     """Hash of the last decision."""
+    source: int = -1
+    """Offset of the action decided last: what a snapshot's part has taken up already."""
     operators: dict[str, Operator] = {}
     desks: dict[str, Desk] = {}
     """In the order of their ids, as everything here: evolve only ever appends."""

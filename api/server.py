@@ -1,0 +1,55 @@
+"""The HTTP server: uvicorn, which ends its streams before it stops."""
+
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import uvicorn
+
+BACKLOG = 8_192
+"""Connections that the system may hold before they are accepted."""
+
+STOP_WITHIN = 2
+"""Seconds that requests under way get to finish when the server stops."""
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A bound socket; port 0 lets the system choose. Raises OSError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+class Server(uvicorn.Server):
+    """Calls `drain` first when it stops: streams would keep it from stopping otherwise."""
+
+    def __init__(self, config: uvicorn.Config, drain: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(config)
+        self._drain = drain
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the streams, then everything else."""
+        await self._drain()
+        await super().shutdown(sockets)
+
+
+def configure(app: Any, websocket: Any) -> uvicorn.Config:
+    """uvicorn's settings: `websocket` is the protocol class that takes upgrades."""
+    return uvicorn.Config(
+        app,
+        loop="none",
+        http="httptools",
+        ws=websocket,
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=STOP_WITHIN,
+    )

@@ -1,0 +1,165 @@
+"""The decider of one partition: reads actions, appends decisions, one term after another.
+
+A term begins with a fence record and ends with the first write that failed or may have failed,
+or when another decider's fence appears. Nothing of a term outlives it: the next one folds the
+state anew from snapshot and log (DESIGN, "One writer per partition").
+"""
+
+import asyncio
+import logging
+from typing import NamedTuple
+
+from schemas import codec
+from schemas.actions import Action
+from schemas.decisions import Decision, Fence
+from schemas.refusals import MalformedRecord
+from streams.acceptance import Acceptance
+from streams.clock import Clock
+from streams.domain.partition import Partition, fold, judge, judge_malformed
+from streams.log.errors import LogUnavailable
+from streams.log.port import Log, LogRecord
+from streams.snapshotting import Snapshotting
+from streams.timers import OfferTimers
+
+BATCH = 128
+"""Actions decided in one go: about 2 ms during which the process does nothing else."""
+
+APPEND_DEADLINE = 10.0
+"""Seconds within which a write is confirmed; afterwards its outcome counts as unknown."""
+
+RETRY_AFTER = 0.5
+"""Seconds between a term that failed and the next."""
+
+log_ = logging.getLogger(__name__)
+
+
+class TermEnded(Exception):
+    """This term may not decide any more; says why."""
+
+
+class Term(NamedTuple):
+    """What one term knows; thrown away with it."""
+
+    fence: int
+    partition: Partition
+    acceptance: Acceptance
+
+
+class Decider:
+    """Decides the actions of one partition, for as long as `run` runs."""
+
+    def __init__(
+        self, log: Log, partition: int, snapshotting: Snapshotting, clock: Clock, *, name: str
+    ) -> None:
+        self._log = log
+        self._number = partition
+        self._snapshotting = snapshotting
+        self._clock = clock
+        self._name = name
+        self._timers = OfferTimers(clock, self._append_actions)
+        self.ready = asyncio.Event()
+        """Set while a term decides."""
+        self.terms = 0
+        self.decided = 0
+        self.refused = 0
+
+    async def run(self) -> None:
+        """Decide until cancelled. Raises what no new term can heal: a broken chain, a bug."""
+        while True:
+            try:
+                await self._decide(await self._begin())
+            except (TermEnded, LogUnavailable, TimeoutError) as error:
+                log_.warning("partition %d: term ended: %s", self._number, error)
+                await asyncio.sleep(RETRY_AFTER)
+            finally:
+                self.ready.clear()
+                self._timers.stop()
+
+    async def _begin(self) -> Term:
+        """Append this term's fence and fold everything before it."""
+        fence = await self._append([codec.encode(Fence(decider=self._name, at=self._clock()))])
+        partition, acceptance = await self._snapshotting.load()
+        while acceptance.offset <= fence:
+            for record in await self._log.read("events", self._number, acceptance.offset):
+                self._fold(partition, acceptance, record)
+            await asyncio.sleep(0)
+        if acceptance.fence != fence:
+            raise TermEnded("another decider took over at once")
+        self._watch_offers(partition)
+        self.terms += 1
+        return Term(fence, partition, acceptance)
+
+    def _fold(self, partition: Partition, acceptance: Acceptance, record: LogRecord) -> None:
+        decision = acceptance.take(record.offset, codec.decode_event_record(record.value))
+        if decision is not None:
+            fold(partition, decision, record.value)
+            self._snapshotting.observe(decision)
+
+    def _watch_offers(self, partition: Partition) -> None:
+        for account in partition.accounts.values():
+            for chat in account.chats.values():
+                if chat.offered_until is not None and chat.conversation is not None:
+                    wait = account.settings.no_answer_after
+                    made = chat.offered_until - wait
+                    self._timers.offer(
+                        account.id, chat.id, chat.conversation, made, chat.offered_until
+                    )
+
+    async def _decide(self, term: Term) -> None:
+        self.ready.set()
+        while True:
+            start = term.acceptance.source + 1
+            actions = await self._log.read("actions", self._number, start, BATCH)
+            if not actions:
+                await self._idle(term, start)
+                continue
+            decisions = [self._judge(term, record) for record in actions]
+            await self._commit(term, decisions)
+            self._snapshotting.advance(term.partition, term.acceptance)
+
+    async def _idle(self, term: Term, start: int) -> None:
+        """Finish the snapshot that is being taken, then wait for the action at `start`."""
+        if self._snapshotting.capturing:
+            self._snapshotting.advance(term.partition, term.acceptance)
+            await asyncio.sleep(0)
+        else:
+            await self._log.wait("actions", self._number, start)
+
+    def _judge(self, term: Term, record: LogRecord) -> tuple[Decision, bytes]:
+        try:
+            action = codec.decode_action(record.value)
+        except MalformedRecord as error:
+            decision = judge_malformed(
+                term.partition, str(error), source=record.offset, fence=term.fence, at=self._clock()
+            )
+        else:
+            decision = judge(term.partition, action, source=record.offset, fence=term.fence)
+        value = codec.encode(decision)
+        fold(term.partition, decision, value)
+        return decision, value
+
+    async def _commit(self, term: Term, decisions: list[tuple[Decision, bytes]]) -> None:
+        first = await self._append([value for _, value in decisions])
+        for offset in range(term.acceptance.offset, first):
+            await self._look_at(term, offset)
+        for offset, (decision, _) in enumerate(decisions, first):
+            if term.acceptance.take(offset, decision) is None:
+                raise TermEnded(f"the log does not accept the decision at {offset}")
+            self._snapshotting.observe(decision)
+            self._timers.observe(decision.account, decision.events)
+            self.refused += decision.refused is not None
+        self.decided += len(decisions)
+
+    async def _look_at(self, term: Term, offset: int) -> None:
+        """Take up a record that another decider wrote between ours."""
+        for record in await self._log.read("events", self._number, offset, 1):
+            term.acceptance.take(offset, codec.decode_event_record(record.value))
+        if term.acceptance.fence != term.fence:
+            raise TermEnded(f"another decider's fence stands at {offset}")
+
+    async def _append(self, values: list[bytes]) -> int:
+        async with asyncio.timeout(APPEND_DEADLINE):
+            return await self._log.append("events", self._number, values)
+
+    def _append_actions(self, actions: list[Action]) -> asyncio.Future[int]:
+        return self._log.append("actions", self._number, [codec.encode(a) for a in actions])

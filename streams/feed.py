@@ -1,0 +1,54 @@
+"""The feed: the accepted decisions of every partition, in order, for what follows them live."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+from schemas import codec
+from schemas.decisions import Decision
+from streams.acceptance import Acceptance
+from streams.log.port import Log
+
+BATCH = 256
+"""Records taken up in one go."""
+
+Subscriber = Callable[[Decision], None]
+
+
+class EventFeed:
+    """Reads the topic `events` and hands each accepted decision to every subscriber.
+
+    Subscribers are called in the order of their subscription, on the event loop, and must not
+    raise: what a client is answered must already be known to the caches before it.
+    """
+
+    def __init__(self, log: Log, start: Mapping[int, Acceptance]) -> None:
+        """`start`: where to begin per partition; elsewhere at the log's first record."""
+        self._log = log
+        self._positions = {
+            partition: start.get(partition, Acceptance()) for partition in range(log.partitions)
+        }
+        self._subscribers: list[Subscriber] = []
+
+    def subscribe(self, subscriber: Subscriber) -> None:
+        """Call `subscriber` with every decision that is accepted from now on."""
+        self._subscribers.append(subscriber)
+
+    @property
+    def ignored(self) -> int:
+        """Records that the fence rule kept out."""
+        return sum(position.ignored for position in self._positions.values())
+
+    async def run(self, partition: int) -> None:
+        """Follow one partition until cancelled. Raises MalformedRecord for a poisoned log."""
+        position = self._positions[partition]
+        while True:
+            records = await self._log.read("events", partition, position.offset, BATCH)
+            for record in records:
+                decision = position.take(record.offset, codec.decode_event_record(record.value))
+                if decision is not None:
+                    for subscriber in self._subscribers:
+                        subscriber(decision)
+            if records:
+                await asyncio.sleep(0)
+            else:
+                await self._log.wait("events", partition, position.offset)
