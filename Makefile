@@ -40,7 +40,7 @@ unit: $(DEV) ## Run the quick tests, with the gate on branch coverage (ARGS go t
 slow: $(DEV) ## Run the tests against real processes (ARGS go to pytest)
 	$(BIN)/pytest tests/integration tests/e2e $(ARGS)
 
-docs: $(DEV) ## Write docs.generate/ anew from the code
+docs: $(DEV) ## Write docs/reference/ anew from the code
 	$(BIN)/python -m docs.generate
 
 lock: $(DEV) ## Renew the pins after a change of pyproject.toml; UPGRADE=1 takes the newest
@@ -59,9 +59,10 @@ clean: ## Remove the environment and what tools left behind; ./data stays
 # --- environments ---------------------------------------------------------------------------
 
 $(BIN)/python:
+	@command -v $(PYTHON) >/dev/null || { \
+		echo "There is no '$(PYTHON)'. Name a Python: make PYTHON=python3.13 ..." >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-		echo "Deskstream needs Python 3.11 or newer; '$(PYTHON)' is" \
-			"$$($(PYTHON) --version 2>&1 || echo not there)." \
+		echo "Deskstream needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) --version)." \
 			"Name another one: make PYTHON=python3.13 ..." >&2; exit 1; }
 	@echo "Making $(VENV) with $$($(PYTHON) --version) ..."
 	@$(PYTHON) -m venv $(VENV) || { \
