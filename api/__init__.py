@@ -1,0 +1,1 @@
+"""The API: HTTP, live connections and the command line."""

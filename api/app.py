@@ -1,0 +1,114 @@
+"""The application: routes, their edges, and how errors are answered."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from api.documentation import mount_docs
+from api.edge import Edge
+from api.errors import on_http_error, on_invalid, on_known_error, on_unknown_error
+from api.metrics import Metrics
+from api.openapi import describe
+from api.routes import (
+    accounts,
+    chats,
+    desks,
+    groups,
+    login,
+    messages,
+    operators,
+    state,
+    system,
+    visitors,
+)
+from api.services import Services
+from schemas.refusals import DeskstreamError
+
+RESOURCES = (
+    messages.operation,  # first: the framework looks through the routes in their order
+    chats.operation,
+    state.operation,
+    visitors.operation,
+    login.operation,
+    accounts.operation,
+    operators.operation,
+    desks.operation,
+    groups.operation,
+    system.operation,
+)
+
+EXPOSED = (
+    "Deskstream-Version",
+    "Link",
+    "Location",
+    "ETag",
+    "Retry-After",
+    "RateLimit-Limit",
+    "RateLimit-Remaining",
+    "RateLimit-Reset",
+)
+"""Headers that pages of other origins may read."""
+
+
+class Application(FastAPI):
+    """FastAPI inside the edge, so that what the edge refuses costs the framework nothing."""
+
+    def __init__(self, services: Services, metrics: Metrics) -> None:
+        super().__init__(title="Deskstream", openapi_url=None, docs_url=None, redoc_url=None)
+        self.state.services = services
+        self.state.metrics = metrics
+        self.router.redirect_slashes = False
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """The framework's own layers, the edge around them, and CORS around all if it is on."""
+        services: Services = self.state.services
+        edge = Edge(super().build_middleware_stack(), services, self.state.metrics)
+        if not services.settings.cors_origins:
+            return edge
+        return CORSMiddleware(
+            edge,
+            allow_origins=services.settings.cors_origins,
+            allow_methods=("GET", "POST", "PUT", "PATCH", "DELETE"),
+            allow_headers=(
+                "Authorization",
+                "Content-Type",
+                "Idempotency-Key",
+                "If-None-Match",
+                "Last-Event-ID",
+                "Deskstream-Version",
+            ),
+            expose_headers=EXPOSED,
+        )
+
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI document, made once."""
+        if self.openapi_schema is None:
+            records = [record for resource in RESOURCES for record in resource.records]
+            self.openapi_schema = describe(self, records)
+        return self.openapi_schema
+
+
+def create_app(services: Services) -> Application:
+    """The HTTP API. Everything it needs is in `services`; it owns none of it."""
+    app = Application(services, Metrics(services.measures))
+    for resource in RESOURCES:
+        app.router.routes.extend(resource.router.routes)
+    app.router.routes.extend(services.live_routes)
+    app.router.routes.append(Route("/openapi.json", _openapi))
+    mount_docs(app)
+    app.add_exception_handler(RequestValidationError, on_invalid)
+    app.add_exception_handler(HTTPException, on_http_error)
+    app.add_exception_handler(DeskstreamError, on_known_error)
+    app.add_exception_handler(Exception, on_unknown_error)
+    return app
+
+
+async def _openapi(request: Request) -> Response:
+    return JSONResponse(request.app.openapi())

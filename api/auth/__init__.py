@@ -1,0 +1,1 @@
+"""Who is it: passwords, tokens, and the brake on guessing them."""

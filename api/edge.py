@@ -1,0 +1,182 @@
+"""The edge: what every request passes before the framework sees it, in one layer of plain ASGI.
+
+It refuses what is too large, tells who asks (nothing under /v1 without a token, but for PUBLIC),
+counts against the limits, and puts headers on every answer. A layer for each would cost more
+than the checks themselves.
+"""
+
+import time
+from collections.abc import Iterable
+from urllib.parse import parse_qs
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.auth.authenticator import Identity
+from api.limits import Allowance, RateLimiter
+from api.metrics import Metrics
+from api.problems import Problem, too_many
+from api.services import Services
+
+MAX_TARGET = 8_192
+"""Bytes of path and query together."""
+
+PUBLIC = frozenset({("POST", "/v1/login"), ("POST", "/v1/visitors")})
+"""What may be asked without a token; limited per address instead."""
+
+LIVE = "/v1/live/"
+
+SECURITY_HEADERS: tuple[tuple[bytes, bytes], ...] = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+)
+_PRIVATE = (b"cache-control", b"no-store")
+"""For everything under /v1: answers hold personal data and tokens."""
+
+
+class Edge:
+    """Wraps the application."""
+
+    def __init__(self, app: ASGIApp, services: Services, metrics: Metrics) -> None:
+        settings = services.settings
+        self._app = app
+        self._authenticator = services.authenticator
+        self._metrics = metrics
+        self._max_body = settings.max_body
+        self._viewers = services.viewer_limiter
+        self._addresses = RateLimiter(settings.rate_per_address, settings.burst_per_address)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request; anything that is not HTTP goes straight on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        answer = _Answer(scope, send, self._metrics)
+        try:
+            receive = self._checked(scope, receive)
+            if scope["path"].startswith("/v1/"):
+                answer.extra.append(_PRIVATE)
+                await self._admit(scope, answer)
+            await self._app(scope, receive, answer.send)
+        except Problem as problem:
+            await problem.response()(scope, receive, answer.send)
+
+    def _checked(self, scope: Scope, receive: Receive) -> Receive:
+        """Refuse what is too large by its own word; count what gives no word."""
+        if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > MAX_TARGET:
+            raise Problem("address_too_long")
+        if scope["method"] in ("GET", "HEAD"):
+            return receive
+        length = _header(scope["headers"], b"content-length")
+        if length is None:
+            return _counted(receive, self._max_body)
+        if not length.isdigit() or len(length) > 15:
+            raise Problem("malformed_request", "Content-Length is no number.")
+        if int(length) > self._max_body:
+            raise Problem("body_too_large", headers={"connection": "close"})
+        return receive
+
+    async def _admit(self, scope: Scope, answer: "_Answer") -> None:
+        """Tell who asks and count it. Raises Problem for those who stay outside."""
+        if (scope["method"], scope["path"]) in PUBLIC or scope["method"] == "OPTIONS":
+            self._count(self._addresses, address_of(scope), answer)
+            return
+        token = token_of(scope)
+        identity = self._authenticator.known(token) if token else None
+        if identity is None:
+            identity = await self._identify(scope, token, answer)
+        scope["identity"] = identity
+        viewer = identity.viewer
+        if viewer is not None:
+            self._count(self._viewers, (viewer.account, viewer.kind, viewer.id), answer)
+
+    async def _identify(self, scope: Scope, token: str, answer: "_Answer") -> Identity:
+        """The slower way. Wrong tokens count against the address, lest somebody tries them all."""
+        address = address_of(scope)
+        allowance = self._addresses.look(address)
+        if allowance.refused:
+            raise too_many("too_many_requests", allowance.retry_after)
+        identity = await self._authenticator.identify(token) if token else None
+        if identity is None:
+            self._count(self._addresses, address, answer)
+            raise Problem("unauthenticated", headers={"www-authenticate": "Bearer"})
+        return identity
+
+    def _count(self, limiter: RateLimiter, key: object, answer: "_Answer") -> None:
+        allowance = limiter.take(key)
+        answer.allowance = allowance
+        if allowance.refused:
+            raise too_many("too_many_requests", allowance.retry_after)
+
+
+class _Answer:
+    """Sends an answer on, with the headers that all have, and measures it."""
+
+    __slots__ = ("_metrics", "_scope", "_send", "_since", "allowance", "extra")
+
+    def __init__(self, scope: Scope, send: Send, metrics: Metrics) -> None:
+        self._scope = scope
+        self._send = send
+        self._metrics = metrics
+        self._since = time.perf_counter()
+        self.extra: list[tuple[bytes, bytes]] = list(SECURITY_HEADERS)
+        self.allowance: Allowance | None = None
+
+    async def send(self, message: Message) -> None:
+        """Take one ASGI message."""
+        if message["type"] == "http.response.start":
+            headers = message["headers"]
+            given = {name for name, _ in headers}
+            headers = [*headers, *(pair for pair in self.extra if pair[0] not in given)]
+            if self.allowance is not None:
+                headers += self.allowance.headers()
+            message = {**message, "headers": headers}
+            self._metrics.answered(
+                self._scope, message["status"], time.perf_counter() - self._since
+            )
+        await self._send(message)
+
+
+def token_of(scope: Scope) -> str:
+    """The bearer token of a request, "" without one.
+
+    Live connections may give it as `access_token` in the query, because a browser's EventSource
+    and WebSocket can send no header.
+    """
+    header = _header(scope["headers"], b"authorization")
+    if header is not None:
+        scheme, _, token = header.decode("latin-1").partition(" ")
+        return token.strip() if scheme.lower() == "bearer" else ""
+    if scope["path"].startswith(LIVE):
+        query = parse_qs(scope["query_string"].decode("latin-1"))
+        return query.get("access_token", [""])[0]
+    return ""
+
+
+def _header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes | None:
+    for key, value in headers:
+        if key == name:
+            return value
+    return None
+
+
+def address_of(scope: Scope) -> str:
+    """The client's address; an IPv6 customer has a whole /64, so that is one."""
+    client = scope.get("client")
+    host: str = client[0] if client else ""
+    return ":".join(host.split(":")[:4]) if ":" in host else host
+
+
+def _counted(receive: Receive, limit: int) -> Receive:
+    taken = 0
+
+    async def counted() -> Message:
+        nonlocal taken
+        message = await receive()
+        if message["type"] == "http.request":
+            taken += len(message.get("body", b""))
+            if taken > limit:
+                raise Problem("body_too_large", headers={"connection": "close"})
+        return message
+
+    return counted

@@ -1,0 +1,1 @@
+"""The resources of the native API, a module each."""
