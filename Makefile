@@ -62,7 +62,7 @@ $(BIN)/python:
 	@command -v $(PYTHON) >/dev/null || { \
 		echo "There is no '$(PYTHON)'. Name a Python: make PYTHON=python3.13 ..." >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-		echo "Deskstream needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) --version)." \
+		echo "Deskstream needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) --version 2>&1)." \
 			"Name another one: make PYTHON=python3.13 ..." >&2; exit 1; }
 	@echo "Making $(VENV) with $$($(PYTHON) --version) ..."
 	@$(PYTHON) -m venv $(VENV) || { \
