@@ -50,8 +50,7 @@ class Draft:
     @property
     def operator(self) -> Operator:
         """The acting operator. For actions that only operators are granted."""
-        if self._operator is None:
-            raise Refused("not_allowed")
+        assert self._operator is not None
         return self._operator
 
     def must_concern(self, owner: str | None) -> None:

@@ -49,7 +49,7 @@ def route(
 ) -> str | None:
     """Choose a desk by the account's policy and record why; None when the chat has to wait."""
     rule = seats.settings.routing
-    ranked = [] if rule == "manual" else _ranked(seats, seats.free(wish, passed))
+    ranked = _ranked(seats, seats.free(wish, passed))
     desk = ranked[0].id if ranked else None
     draft.why.append(
         Routing(
