@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from docs.generate import command_line, limits, records, refusals, settings
+from docs.generate import command_line, http, limits, records, refusals, settings
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 
@@ -10,11 +10,12 @@ _NOTE = "<!-- Written by `make docs` from the code. Changes made here are lost. 
 
 
 def render() -> dict[str, str]:
-    """Every page of the reference: file name to Markdown."""
+    """Every file of the reference: its name to its text."""
     pages = {
         "actions.md": records.actions(),
         "command-line.md": command_line.page(),
         "events.md": records.events(),
+        "http.md": http.page(),
         "limits.md": limits.page(),
         "records.md": records.others(),
         "refusals.md": refusals.page(),
@@ -24,7 +25,7 @@ def render() -> dict[str, str]:
 
 
 def write(directory: Path) -> list[str]:
-    """Write the pages that have changed. Returns the names of those."""
+    """Write the files that have changed. Returns the names of those."""
     directory.mkdir(parents=True, exist_ok=True)
     changed = []
     for name, text in render().items():

@@ -9,6 +9,7 @@ import typer.main
 
 from api.cli import app
 from api.problems import PROBLEMS
+from docs.generate.http import document, operations
 from docs.generate.pages import REFERENCE, render
 from schemas.actions import AnyAction
 from schemas.events import AnyEvent
@@ -42,7 +43,7 @@ def test_the_reference_is_as_the_code_writes_it(fresh: dict[str, str]) -> None:
 
 
 def test_the_reference_has_no_other_pages(fresh: dict[str, str]) -> None:
-    assert {path.name for path in REFERENCE.glob("*.md")} == set(fresh) | {"index.md"}
+    assert {path.name for path in REFERENCE.iterdir()} == set(fresh) | {"index.md"}
 
 
 def test_every_page_is_on_the_index(fresh: dict[str, str]) -> None:
@@ -68,6 +69,13 @@ def test_every_signal_is_in_the_reference() -> None:
 def test_every_refusal_and_problem_is_in_the_reference() -> None:
     page = _page("refusals.md")
     assert [code for code in (*REFUSALS, *PROBLEMS) if f"\n| `{code}` | " not in page] == []
+
+
+def test_every_operation_is_in_the_reference() -> None:
+    page = _page("http.md")
+    headings = [f"{method} {path}" for method, path, _ in operations(document())]
+    assert headings
+    assert [heading for heading in headings if f"\n### {heading}\n" not in page] == []
 
 
 def test_every_setting_is_in_the_reference() -> None:
