@@ -8,6 +8,7 @@ from projections.kinds import (
     AccountEvent,
     ChatEvent,
     CredentialEvent,
+    OperatorEvent,
     TalkEvent,
     VisitorEvent,
 )
@@ -28,11 +29,7 @@ Ignored = (
     | VisitorEvent
     | AccountEvent
     | CredentialEvent
-    | e.OperatorAdded
-    | e.OperatorChanged
-    | e.AvailabilityChanged
-    | e.OperatorPaused
-    | e.OperatorActivated
+    | OperatorEvent
     | e.GroupAdded
     | e.GroupChanged
 )
@@ -63,15 +60,12 @@ class Desks:
             case e.DeskRemoved():
                 self.rows.remove(account, data.desk)
             case e.DeskStaffed():
-                self._unseat(account, data.desk, data.operator)
                 desk = self.rows.get(account, data.desk)
                 self.rows.put(account, desk.id, replace(desk, staff=(*desk.staff, data.operator)))
             case e.DeskLeft():
-                self._unseat(account, data.desk, data.operator)
-            case e.OperatorRemoved():
-                for id, desk in self.rows.of(account):
-                    if data.operator in desk.staff:
-                        self._unseat(account, id, data.operator)
+                desk = self.rows.get(account, data.desk)
+                staff = tuple(other for other in desk.staff if other != data.operator)
+                self.rows.put(account, desk.id, replace(desk, staff=staff))
             case e.GroupRemoved():
                 self._leave_group(account, data.group)
             case _:
@@ -92,11 +86,6 @@ class Desks:
     def _load(self, account: str, id: str, change: int) -> None:
         desk = self.rows.get(account, id)
         self.rows.put(account, id, replace(desk, load=desk.load + change))
-
-    def _unseat(self, account: str, id: str, operator: str) -> None:
-        desk = self.rows.get(account, id)
-        staff = tuple(other for other in desk.staff if other != operator)
-        self.rows.put(account, id, replace(desk, staff=staff))
 
     def _leave_group(self, account: str, group: str) -> None:
         for id, desk in self.rows.of(account):

@@ -138,7 +138,9 @@ class Operators:
             case e.OperatorChanged():
                 self._change(account, data.operator, name=data.name, role=data.role)
             case e.OperatorRemoved():
-                self._remove(account, data.operator)
+                self.rows.remove(account, data.operator)
+                values = {"a": account, "o": data.operator}
+                self.rows.connection.execute(_drop_credentials, values)
             case e.AvailabilityChanged():
                 self._change(account, data.operator, availability=data.availability)
             case e.OperatorPaused():
@@ -153,7 +155,6 @@ class Operators:
             case e.PasswordSet():
                 row = (account, data.operator, data.hash)
                 self._set_credentials.run(self.rows.connection, [row])
-                self._end_tokens(account, data.operator, None)
             case e.TokenIssued():
                 self._issue_token(account, event, data)
             case e.TokenRevoked():
@@ -164,11 +165,6 @@ class Operators:
 
     def _change(self, account: str, operator: str, **changes: object) -> None:
         self.rows.put(account, operator, replace(self.rows.get(account, operator), **changes))
-
-    def _remove(self, account: str, operator: str) -> None:
-        self.rows.remove(account, operator)
-        self.rows.connection.execute(_drop_credentials, {"a": account, "o": operator})
-        self._end_tokens(account, operator, None)
 
     def _issue_token(self, account: str, event: Event, data: e.TokenIssued) -> None:
         values = {"a": account, "o": data.operator, "at": event.at}

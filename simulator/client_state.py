@@ -117,9 +117,7 @@ def _desks(views: tuple[DeskView, ...], event: Event) -> tuple[DeskView, ...]:
         case e.DeskStaffed(desk=id, operator=operator):
             return _update(views, id, lambda view: replace(view, staff=(*view.staff, operator)))
         case e.DeskLeft(desk=id, operator=operator):
-            return _update(views, id, lambda view: _unstaffed(view, operator))
-        case e.OperatorRemoved(operator=operator):
-            return tuple(_unstaffed(view, operator) for view in views)
+            return _update(views, id, lambda view: replace(view, staff=_less(view.staff, operator)))
         case e.GroupRemoved(group=group):
             return tuple(replace(view, groups=_less(view.groups, group)) for view in views)
         case e.ConversationOpened(desk=id):
@@ -140,10 +138,6 @@ def _new_desk(id: str, data: e.DeskAdded) -> DeskView:
         operator=data.operator,
         staff=staff,
     )
-
-
-def _unstaffed(view: DeskView, operator: str) -> DeskView:
-    return replace(view, staff=_less(view.staff, operator))
 
 
 def _groups(views: tuple[GroupView, ...], event: Event) -> tuple[GroupView, ...]:
