@@ -11,11 +11,12 @@ from streams.domain.access import Viewer
 
 
 class Login(NamedTuple):
-    """What somebody types to log in."""
+    """What somebody types to log in; `version` is the account's from which on that works."""
 
     account: str
     login: str
     password: str
+    version: int
 
 
 class NewAccount(NamedTuple):
@@ -38,7 +39,7 @@ async def create_account(gateway: Gateway, passwords: Passwords, new: NewAccount
 async def add_admin(gateway: Gateway, passwords: Passwords, new: NewAccount) -> Login:
     """Give an account an admin, with a password of our own unless one is given."""
     password = new.password or secrets.token_urlsafe(12)
-    await gateway.act(
+    done = await gateway.act(
         _system(new.id),
         AddOperator(
             name=new.admin_name,
@@ -47,7 +48,7 @@ async def add_admin(gateway: Gateway, passwords: Passwords, new: NewAccount) -> 
             password_hash=await passwords.hash(password),
         ),
     )
-    return Login(new.id, new.admin_login, password)
+    return Login(new.id, new.admin_login, password, done.version)
 
 
 def _system(account: str) -> Viewer:

@@ -149,7 +149,7 @@ def token_of(scope: Scope) -> str:
         return token.strip() if scheme.lower() == "bearer" else ""
     if scope["path"].startswith(LIVE):
         query = parse_qs(scope["query_string"].decode("latin-1"))
-        return query.get("access_token", [""])[0]
+        return str(query.get("access_token", [""])[0])
     return ""
 
 

@@ -10,7 +10,7 @@ from api.answers import NewAccountAnswer
 from api.auth.passwords import NewPassword
 from api.bodies import ActionBody, JsonBody
 from api.bootstrap import NewAccount, add_admin, create_account
-from api.call import Reading, Writing, answer
+from api.call import VERSION_TIMEOUT, Reading, Writing, answer
 from api.operations import Operations, Says
 from api.services import Services
 from projections.store import Cut
@@ -70,15 +70,15 @@ async def post_account(request: Request) -> Response:
     admin = body.admin
     new = NewAccount(body.id, body.name, admin.name, admin.login, admin.password, body.settings)
     try:
-        await create_account(services.gateway, services.passwords, new)
+        made = await create_account(services.gateway, services.passwords, new)
     except Refused as refused:
         if refused.code != "account_exists" or await _has_operators(services, body.id):
             raise
-        await add_admin(services.gateway, services.passwords, new)
+        made = await add_admin(services.gateway, services.passwords, new)
+    await services.projections.reached(body.id, made.version, VERSION_TIMEOUT)
     view = AccountView(id=body.id, name=body.name, settings=body.settings)
     location = {"location": f"/v1/accounts/{body.id}"}
-    made = NewAccountAnswer(account=view, login=admin.login)
-    return answer(made, status=201, headers=location)
+    return answer(NewAccountAnswer(account=view, login=made.login), status=201, headers=location)
 
 
 @operation(
