@@ -48,8 +48,8 @@ lock: $(DEV) ## Renew the pins after a change of pyproject.toml; UPGRADE=1 takes
 	$(LOCK) pyproject.toml --group dev --group bench --constraints requirements.lock \
 		--output-file requirements-dev.lock
 
-bench: $(DEV) ## Measure; takes a while, wants a machine that does nothing else
-	$(BIN)/python -m bench $(ARGS)
+bench: $(DEV) ## Measure (ONLY=log: that alone); wants a machine that does nothing else
+	$(BIN)/python -m bench$(if $(ONLY),.$(ONLY)) $(ARGS)
 
 clean: ## Remove the environment and what tools left behind; ./data stays
 	rm -rf $(VENV) dist .coverage* .hypothesis .import_linter_cache .mypy_cache .pytest_cache \
