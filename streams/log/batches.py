@@ -1,7 +1,7 @@
 """The SQLite file of the embedded log: its schema, and how records become rows and back.
 
 Each topic's partition has a table of its own, so that every insert goes to a table's end. A row
-holds what one commit appended to it:
+is a batch, what one commit appended to it (a large commit makes several):
 
     first   the offset of its first record (the key)
     count   how many records

@@ -12,7 +12,15 @@ import apsw
 
 from streams.log import batches
 from streams.log.batches import Place
-from streams.log.errors import Damage, LogAltered, LogForeign, LogMisfit, LogTorn, MarkLost
+from streams.log.errors import (
+    Damage,
+    LogAltered,
+    LogForeign,
+    LogMisfit,
+    LogTorn,
+    LogUnusable,
+    MarkLost,
+)
 from streams.log.lock import DirectoryLock
 from streams.log.marks import HighWaterMark, Mark, read_mark
 from streams.log.port import DURABLE_TOPICS
@@ -32,9 +40,19 @@ class Opened(NamedTuple):
     places: list[Place]
 
 
+def path_of(directory: Path) -> Path:
+    """The SQLite file."""
+    return directory / "log.sqlite3"
+
+
+def mark_path_of(directory: Path) -> Path:
+    """The high-water mark."""
+    return directory / "log.high-water"
+
+
 def open_files(directory: Path, partitions: int) -> Opened:
     """Lock, check and open, or create. Raises LogUnusable and OSError."""
-    directory.mkdir(parents=True, exist_ok=True)
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = DirectoryLock(directory)
     try:
         return _open_locked(directory, partitions, lock)
@@ -44,7 +62,7 @@ def open_files(directory: Path, partitions: int) -> Opened:
 
 
 def _open_locked(directory: Path, partitions: int, lock: DirectoryLock) -> Opened:
-    path, mark_path = directory / "log.sqlite3", directory / "log.high-water"
+    path, mark_path = path_of(directory), mark_path_of(directory)
     found = read_mark(mark_path)
     identity, places = _check(path, found, partitions)
     if not identity:
@@ -80,7 +98,10 @@ def _check(path: Path, mark: Mark | None, partitions: int) -> tuple[str, list[Pl
                 connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
                 return _check_content(connection, mark, partitions)
     except apsw.Error as error:
-        raise LogAltered(*_all(mark, f"SQLite says: {error}")) from error
+        detail = f"SQLite says: {error}"
+        if damages := _all(mark, detail):
+            raise LogAltered(*damages) from error
+        raise LogUnusable(f"{path} cannot be read. {detail}") from error
     if damages := _all(mark, "the file of the log is missing or empty"):
         raise LogTorn(*damages)
     return "", []

@@ -9,6 +9,7 @@ comes before it is full; one of 4 MiB took 1 to 4 ms.
 """
 
 import asyncio
+import errno
 import logging
 import os
 import queue
@@ -32,6 +33,7 @@ _WAL_BYTES: Final = 12 << 20
 _CHECKPOINT_FRAMES: Final = 1000  # of 4 KiB
 _IDLE_CHECKPOINT_FRAMES: Final = 250
 _GROUP_BYTES: Final = 4 << 20
+_ROW_BYTES: Final = 128 << 10
 
 _PASSING = (apsw.BusyError, apsw.LockedError, apsw.TooBigError, apsw.NoMemError)
 
@@ -162,10 +164,13 @@ class Writer(threading.Thread):
         execute("BEGIN IMMEDIATE")
         for index, values in appended.items():
             place = self._places[index]
-            body = batches.encode(values)
-            chain = batches.link(place.chain, place.end, at, body)
-            execute(self._inserts[index], (place.end, len(values), at, chain, body))
-            heads.append((index, place.end + len(values), chain))
+            end, chain = place.end, place.chain
+            for part in _rows(values):
+                body = batches.encode(part)
+                chain = batches.link(chain, end, at, body)
+                execute(self._inserts[index], (end, len(part), at, chain, body))
+                end += len(part)
+            heads.append((index, end, chain))
         execute("COMMIT")
         for index, end, chain in heads:
             self._places[index].end = end
@@ -238,16 +243,32 @@ class Writer(threading.Thread):
         self._connection.close()
 
 
+def _rows(values: list[bytes]) -> list[list[bytes]]:
+    """A large group becomes several rows, so that a reader need not take up all of it at once."""
+    number = min(sum(map(len, values)) // _ROW_BYTES + 1, len(values))
+    if number == 1:
+        return [values]
+    size = -(-len(values) // number)
+    return [values[start : start + size] for start in range(0, len(values), size)]
+
+
 def prime_wal(path: Path) -> None:
     """Lay out the WAL of the file at `path`, if it has none, so that it need not grow.
 
     SQLite takes a WAL without its magic number for an empty one and writes over it from the
-    start. One that is there belongs to a log that was not closed, and is left as it is.
+    start. One that is there belongs to a log that was not closed, and is left as it is. On a
+    full disk there is no room for it, and it is slower without. Raises OSError.
     """
     wal = path.with_name(path.name + "-wal")
     if wal.exists() and wal.stat().st_size:
         return
-    with wal.open("wb") as file:
-        file.write(bytes(_WAL_BYTES))
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with wal.open("wb") as file:
+            file.write(bytes(_WAL_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        os.truncate(wal, 0)
+        _logger.warning("There is no room for the log's write-ahead log: %s", error)

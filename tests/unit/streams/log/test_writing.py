@@ -162,3 +162,14 @@ async def test_a_volatile_topic_forgets_its_oldest_and_starts_anew(tmp_path: Pat
     log = await SqliteLog.open(tmp_path, partitions=1)
     assert await log.end("signals", 0) == 0
     await log.close()
+
+
+async def test_a_large_append_can_be_read_in_parts(tmp_path: Path) -> None:
+    values = [b"%05d" % number * 200 for number in range(1500)]
+    log = await SqliteLog.open(tmp_path, partitions=1, limits=LogLimits(tail_bytes=0))
+    await log.append("events", 0, values)
+    assert (await log.read("events", 0, 777, 1))[0] == (777, values[777])
+    assert [record.value for record in await log.read("events", 0, 0, 1500)] == values
+    _ = [progress async for progress in log.verify()]
+    await log.close()
+    await (await SqliteLog.open(tmp_path, partitions=1)).close()
