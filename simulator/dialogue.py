@@ -4,6 +4,7 @@ import random
 from collections.abc import Sequence
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import yaml
@@ -32,6 +33,10 @@ class Dialogue:
     def __init__(self, languages: Sequence[str] = ("english",)) -> None:
         """Read the corpus; some tenths of a second a language. Raises NoDialogue."""
         self._scripts = [script for language in languages for script in _read(language)]
+        self._replies: dict[str, list[str]] = {}
+        for script in self._scripts:
+            for said, reply in pairwise(script.lines):
+                self._replies.setdefault(said, []).append(reply)
 
     def __len__(self) -> int:
         return len(self._scripts)
@@ -39,12 +44,17 @@ class Dialogue:
     def draw(self, chance: random.Random, lines: int) -> Script:
         """A conversation of at least `lines` lines, in one language, joined from several."""
         script = chance.choice(self._scripts)
-        said = list(script.lines)
+        said = list(script.lines[: len(script.lines) // 2 * 2])
         while len(said) < lines:
             other = chance.choice(self._scripts)
             if other.language == script.language:
                 said.extend(other.lines[: len(other.lines) // 2 * 2])
         return Script(script.language, tuple(said[:lines]))
+
+    def reply(self, chance: random.Random, said: str) -> str:
+        """What somebody says to that: as in the corpus, or anything for what it does not know."""
+        replies = self._replies.get(said)
+        return chance.choice(replies) if replies else chance.choice(self._scripts).lines[-1]
 
 
 def languages() -> list[str]:

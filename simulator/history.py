@@ -32,7 +32,7 @@ class Note(NamedTuple):
     """Something other than an event that happened to a stream, after `frames` event frames.
 
     `id` is the resume point (`opened`; None: none was given) or the cursor (`caught_up`,
-    `reset`); `word` is the transport, the reason or the code.
+    `reset`); `word` is the transport, the reason, the code, or the version (`settled`).
     """
 
     kind: NoteKind
@@ -152,7 +152,7 @@ class ClientHistory:
 
     def opened(self, transport: str, after: str | None) -> None:
         """A stream (or one long poll) begins, from this resume point."""
-        self.notes.append(Note("opened", len(self.frames), after, transport))
+        self._note(Note("opened", len(self.frames), after, transport))
 
     def event(self, event: Event, prev: str | None) -> None:
         """An event frame came."""
@@ -160,26 +160,30 @@ class ClientHistory:
 
     def caught_up(self, id: str) -> None:
         """A `caught_up` frame came."""
-        self.notes.append(Note("caught_up", len(self.frames), id))
+        self._note(Note("caught_up", len(self.frames), id))
 
     def reset(self, reason: str, id: str) -> None:
         """A `reset` frame came, with a state that stands at this id."""
-        self.notes.append(Note("reset", len(self.frames), id, reason))
+        self._note(Note("reset", len(self.frames), id, reason))
 
     def denied(self, code: str) -> None:
         """A `denied` frame came."""
-        self.notes.append(Note("denied", len(self.frames), None, code))
+        self._note(Note("denied", len(self.frames), None, code))
 
     def ended(self, why: str) -> None:
         """The stream is over, by whichever side."""
-        self.notes.append(Note("ended", len(self.frames), None, why))
+        self._note(Note("ended", len(self.frames), None, why))
 
-    def settled(self) -> None:
-        """The client's stream was live, and nothing was under way, when the run ended.
+    def settled(self, version: int) -> None:
+        """The stream is live, and the server has told the client of this version.
 
-        So everything that it may see must have come; without this, a missing end is no fault.
+        So everything up to it that the client may see must have come; without this, a missing
+        end is no fault.
         """
-        self.notes.append(Note("settled", len(self.frames)))
+        self._note(Note("settled", len(self.frames), None, str(version)))
+
+    def _note(self, note: Note) -> None:
+        self.notes.append(note)
 
     def saw(self, what: str, id: str) -> None:
         """A read showed a thing (a message, a chat) that the event with this id made."""
@@ -201,3 +205,28 @@ class History:
         history = ClientHistory(name, viewer)
         self.clients.append(history)
         return history
+
+
+class NoHistory(History):
+    """Keeps nothing: for runs without an end."""
+
+    def client(self, name: str, viewer: Viewer) -> ClientHistory:
+        """A client's history that stays empty."""
+        return _NoClientHistory(name, viewer)
+
+
+class _NoClientHistory(ClientHistory):
+    def send(self, key: str | None, data: AnyAction) -> int:
+        return 0
+
+    def told(self, place: int, answer: Answer) -> None:
+        pass
+
+    def unknown(self, place: int, why: str) -> None:
+        pass
+
+    def event(self, event: Event, prev: str | None) -> None:
+        pass
+
+    def _note(self, note: Note) -> None:
+        pass

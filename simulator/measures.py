@@ -33,6 +33,11 @@ class Distribution:
                 return min(self.longest, float(SHORTEST * STEP**number))
         return 0.0
 
+    @property
+    def median(self) -> str:
+        """The median, for people."""
+        return _show(self.percentile(0.5)) if self.count else "-"
+
     def __str__(self) -> str:
         if not self.count:
             return "none"

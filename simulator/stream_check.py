@@ -74,7 +74,7 @@ class StreamCheck:
                 self._reset(note.id or "")
             case "settled":
                 if self._at != NOWHERE:
-                    self._leave_out(self._at, self._index.last_version + 1)
+                    self._leave_out(self._at, int(note.word) + 1)
             case "denied" | "ended":
                 pass
 

@@ -183,7 +183,7 @@ class Day:
         """What the checker says, with a sound chain, once every live client has got all."""
         for name, (client, _) in self._watching.items():
             if self._held[name] is not None:
-                client.settled()
+                client.settled(self.versions[client.viewer.account])
         return check_values(self.history, chained(self.log))
 
 

@@ -1,0 +1,127 @@
+"""The API over HTTP as one person sees it: requests, answers, and what an error means."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import httpx
+import msgspec
+
+from schemas.actions import AnyAction
+from schemas.decisions import Answer
+from schemas.refusals import REFUSALS, Refusal
+from simulator.answer_check import NOT_TOLD
+from simulator.errors import OutcomeUnknown, TurnedAway
+from simulator.routes import route_of
+
+VERSION_HEADER = "deskstream-version"
+KEY_HEADER = "idempotency-key"
+
+TRANSIENT = frozenset({429, 500, 502, 503, 504})
+"""Statuses that say nothing about the action: it is to be sent again with its key."""
+
+CONNECTIONS = 200
+
+
+class _Problem(msgspec.Struct):
+    code: str = "unknown"
+    detail: str = ""
+
+
+_problems = msgspec.json.Decoder(_Problem)
+
+
+def open_http(url: str, *, connections: int = CONNECTIONS) -> httpx.AsyncClient:
+    """A pool of connections to a server. Close it."""
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=connections)
+    return httpx.AsyncClient(base_url=url, limits=limits, timeout=15.0, trust_env=False)
+
+
+class Http:
+    """Requests with one person's token."""
+
+    def __init__(self, http: httpx.AsyncClient, token: str = "") -> None:
+        self.http = http
+        self.token = token
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        key: str | None = None,
+        params: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        """The answer to a request, if it is success. Raises OutcomeUnknown or TurnedAway."""
+        headers = {}
+        if self.token:
+            headers["authorization"] = f"Bearer {self.token}"
+        if key is not None:
+            headers[KEY_HEADER] = key
+        content = None
+        if body is not None:
+            content = msgspec.json.encode(body)
+            headers["content-type"] = "application/json"
+        try:
+            response = await self.http.request(
+                method, path, content=content, headers=headers, params=params
+            )
+        except httpx.HTTPError as error:
+            raise OutcomeUnknown(repr(error)) from error
+        if response.status_code in TRANSIENT:
+            raise OutcomeUnknown(f"status {response.status_code}", _retry_after(response))
+        if not response.is_success:
+            problem = _problem(response)
+            raise TurnedAway(response.status_code, problem.code, problem.detail)
+        return response
+
+    async def get(self, path: str, **params: str) -> httpx.Response:
+        """The answer to a read. Raises OutcomeUnknown or TurnedAway."""
+        return await self.request("GET", path, params=params or None)
+
+    async def act(self, data: AnyAction, key: str | None) -> Answer:
+        """What became of an action. Raises OutcomeUnknown or TurnedAway.
+
+        The answer's id is NOT_TOLD where HTTP shows the changed thing instead of the event's id,
+        and a refusal's version is -1.
+        """
+        route = route_of(data)
+        try:
+            response = await self.request(route.method, route.path, route.body, key=key)
+        except TurnedAway as error:
+            if error.code not in REFUSALS:
+                raise
+            refusal = Refusal(code=error.code, detail=str(error))
+            return Answer(action="", version=-1, refused=refusal)
+        return Answer(action="", version=_version(response), id=_made(response))
+
+
+class _Made(msgspec.Struct):
+    id: str = NOT_TOLD
+
+
+_made_things = msgspec.json.Decoder(_Made)
+
+
+def _made(response: httpx.Response) -> str | None:
+    """The id of what a request made, where the answer says it."""
+    if response.status_code not in (HTTPStatus.CREATED, HTTPStatus.ACCEPTED):
+        return NOT_TOLD
+    return _made_things.decode(response.content).id
+
+
+def _version(response: httpx.Response) -> int:
+    return int(response.headers.get(VERSION_HEADER, -1))
+
+
+def _problem(response: httpx.Response) -> _Problem:
+    try:
+        return _problems.decode(response.content)
+    except msgspec.DecodeError:
+        return _Problem(detail=response.text[:200])
+
+
+def _retry_after(response: httpx.Response) -> float:
+    value = response.headers.get("retry-after", "0")
+    return float(value) if value.isdigit() else 0.0
