@@ -6,14 +6,15 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from api.direct import Direct
 from api.documentation import mount_docs
 from api.edge import Edge
-from api.errors import on_http_error, on_invalid, on_known_error, on_unknown_error
+from api.errors import on_gone, on_http_error, on_invalid, on_known_error, on_unknown_error
 from api.metrics import Metrics
 from api.openapi import describe
 from api.routes import (
@@ -61,7 +62,13 @@ class Application(FastAPI):
     """FastAPI inside the edge, so that what the edge refuses costs the framework nothing."""
 
     def __init__(self, services: Services, metrics: Metrics) -> None:
-        super().__init__(title="Deskstream", openapi_url=None, docs_url=None, redoc_url=None)
+        super().__init__(
+            title="Deskstream",
+            openapi_url=None,
+            docs_url=None,
+            redoc_url=None,
+            telemetry={"tracing": False, "metrics": False, "logs": False},
+        )
         self.state.services = services
         self.state.metrics = metrics
         self.router.redirect_slashes = False
@@ -69,7 +76,7 @@ class Application(FastAPI):
     def build_middleware_stack(self) -> ASGIApp:
         """The framework's own layers, the edge around them, and CORS around all if it is on."""
         services: Services = self.state.services
-        edge = Edge(super().build_middleware_stack(), services, self.state.metrics)
+        edge = Edge(Direct(super().build_middleware_stack()), services, self.state.metrics)
         if not services.settings.cors_origins:
             return edge
         return CORSMiddleware(
@@ -106,6 +113,7 @@ def create_app(services: Services) -> Application:
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(HTTPException, on_http_error)
     app.add_exception_handler(DeskstreamError, on_known_error)
+    app.add_exception_handler(ClientDisconnect, on_gone)
     app.add_exception_handler(Exception, on_unknown_error)
     return app
 

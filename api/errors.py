@@ -16,7 +16,7 @@ _log = logging.getLogger(__name__)
 
 
 def problem_of(error: Exception) -> Problem:
-    """The problem that stands for an error of ours."""
+    """The problem that stands for an error of ours; one that nobody expected is reported."""
     match error:
         case Problem():
             return error
@@ -28,15 +28,18 @@ def problem_of(error: Exception) -> Problem:
             _log.warning("unavailable: %s", error)
             return Problem("unavailable", headers={"retry-after": "1"})
         case _:
+            _log.error("unexpected here", exc_info=error)
             return Problem("internal")
 
 
 async def on_known_error(request: Request, error: Exception) -> Response:
-    """Answer an error of ours; one that nobody expected here is reported like any other."""
-    problem = problem_of(error)
-    if problem.code == "internal":
-        _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return problem.response()
+    """Answer an error of ours."""
+    return problem_of(error).response()
+
+
+async def on_gone(request: Request, error: Exception) -> Response:
+    """The client left before its body was here; nobody reads this."""
+    return Problem("malformed_request").response()
 
 
 async def on_unknown_error(request: Request, error: Exception) -> Response:

@@ -103,9 +103,7 @@ async def test_read_marks_and_typing(stack: Stack, admin: Person) -> None:
     chat = await talking(stack, admin, visitor)
     url = f"/v1/chats/{chat}"
     posted = await expect(await visitor.http.post(f"{url}/messages", json=text("hello")), 201)
-    read = await expect(
-        await admin.http.post(f"{url}/read", json={"message": posted["id"]}), 200
-    )
+    read = await expect(await admin.http.post(f"{url}/read", json={"message": posted["id"]}), 200)
     assert read["reads"] == [{"reader": f"operator:{admin.id}", "message": posted["id"]}]
     await expect(await visitor.http.post(f"{url}/typing", json={"typing": True}), 204)
     other = await new_visitor(stack, "acme")
