@@ -85,7 +85,8 @@ class Generations:
 
     def report(self, error: Damaged) -> None:
         """The current rows cannot be trusted."""
-        self._report(f"{self.path.name} is damaged ({error})")
+        if self.fault is None:
+            self._report(f"{self.path.name} is damaged ({error})")
 
     async def prepare(self, log: Log) -> Generation:
         """An empty generation beside the current one."""

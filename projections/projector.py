@@ -44,7 +44,7 @@ async def rebuild(log: Log, projections: Projections, progress: Progress | None 
         await generations.discard(fresh)
         raise
     await generations.switch(fresh)
-    projections.forget()
+    await projections.changed()
 
 
 async def _catch_up(log: Log, fresh: Generation, progress: Progress | None) -> bool:
@@ -105,13 +105,10 @@ class Projector:
         while True:
             if generations.fault is not None:
                 await self._rebuild(generations.fault)
+                continue
             try:
                 await self._follow_all()
-            except* Damaged as group:
-                error = group.exceptions[0]
-                while isinstance(error, BaseExceptionGroup):
-                    error = error.exceptions[0]
-                assert isinstance(error, Damaged)
+            except Damaged as error:
                 generations.report(error)
             finally:
                 self.ready.clear()
@@ -128,13 +125,20 @@ class Projector:
             log_.warning("projections: built anew")
 
     async def _follow_all(self) -> None:
-        async with asyncio.TaskGroup() as group:
-            for partition in range(self._log.partitions):
-                group.create_task(self._follow(partition))
-            group.create_task(self._watch())
+        """Follow until something is wrong, which is raised."""
+        work = [self._follow(partition) for partition in range(self._log.partitions)]
+        tasks = [asyncio.create_task(one) for one in (*work, self._watch())]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        for task in done:
+            task.result()
 
     async def _watch(self) -> None:
-        """End the following as soon as a read finds the rows damaged."""
+        """Raise what a read has found wrong with the rows."""
         generations = self._projections.generations
         await generations.broken.wait()
         raise Damaged(generations.fault or "")

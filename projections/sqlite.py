@@ -161,16 +161,17 @@ def _translated() -> Iterator[None]:
         yield
     except ProjectionError:
         raise
-    except DBAPIError as error:
-        code = getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
-        short_read = code == sqlite3.SQLITE_IOERR_SHORT_READ
-        if code & 0xFF in _PASSING and not short_read:
-            raise Unwritable(str(error.orig)) from error
-        raise Damaged(str(error.orig)) from error
-    except sqlite3.DatabaseError as error:
-        raise Damaged(str(error)) from error
+    except (DBAPIError, sqlite3.Error) as error:
+        raise _meaning(error.orig if isinstance(error, DBAPIError) else error) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Damaged(str(error)) from error
+
+
+def _meaning(error: BaseException | None) -> ProjectionError:
+    """What the driver's error says about the rows."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    passing = code & 0xFF in _PASSING and code != sqlite3.SQLITE_IOERR_SHORT_READ
+    return Unwritable(str(error)) if passing else Damaged(str(error))
 
 
 def _verify(connection: Connection) -> None:

@@ -93,9 +93,9 @@ class Projections:
         """Wait for so long, or until somebody waits in `reached`."""
         await self._waiters.lull(seconds)
 
-    def forget(self) -> None:
-        """Other rows are read now."""
-        self._waiters.forget()
+    async def changed(self) -> None:
+        """Other rows are read now: look again for those who wait."""
+        await self._waiters.look_again()
 
     # --- what a client follows ---------------------------------------------------------------
 

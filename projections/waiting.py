@@ -46,9 +46,11 @@ class Waiters:
                 if wanted <= reached and not future.done():
                     future.set_result(None)
 
-    def forget(self) -> None:
+    async def look_again(self) -> None:
         """The rows are others now."""
         self._known.clear()
+        for account in list(self._waiting):
+            self.moved({account: await self._version_of(account)})
 
     async def lull(self, seconds: float) -> None:
         """Wait for so long, or until somebody waits for rows."""
