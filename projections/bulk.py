@@ -10,7 +10,7 @@ from itertools import chain
 from types import ModuleType
 from typing import Final
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, Dialect, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 SIZES: Final = (256, 128, 64, 32, 16, 8, 4, 2, 1)
@@ -30,7 +30,7 @@ class Bulk:
     def run(self, connection: Connection, rows: Sequence[tuple[object, ...]]) -> None:
         """Write the rows: tuples in the order of the table's columns, each key only once."""
         if not self._texts:
-            self._texts = self._prepare(connection)
+            self._texts = statements(self._table, connection.dialect, replace=self._replace)
         # The driver's own cursor: a fifth of the cost of a statement through SQLAlchemy.
         cursor = connection.connection.cursor()
         start = 0
@@ -41,17 +41,18 @@ class Bulk:
                 start += size
         cursor.close()
 
-    def _prepare(self, connection: Connection) -> dict[int, str]:
-        dialect = connection.dialect
-        statement = _DIALECTS[dialect.name].insert(self._table)
-        if self._replace:
-            kept = [c for c in self._table.columns if not c.primary_key]
-            statement = statement.on_conflict_do_update(
-                index_elements=list(self._table.primary_key),
-                set_={c.name: statement.excluded[c.name] for c in kept},
-            )
-        one = str(statement.compile(dialect=dialect))
-        found = re.search(r"VALUES (\([^)]*\))", one)
-        assert found is not None, one
-        first, row, last = one[: found.start(1)], found.group(1), one[found.end(1) :]
-        return {size: first + ", ".join([row] * size) + last for size in SIZES}
+
+def statements(table: Table, dialect: Dialect, *, replace: bool) -> dict[int, str]:
+    """The text for each of SIZES rows, its parameters by position, row after row."""
+    statement = _DIALECTS[dialect.name].insert(table)
+    if replace:
+        kept = [c for c in table.columns if not c.primary_key]
+        statement = statement.on_conflict_do_update(
+            index_elements=list(table.primary_key),
+            set_={c.name: statement.excluded[c.name] for c in kept},
+        )
+    one = str(statement.compile(dialect=dialect))
+    found = re.search(r"VALUES (\([^)]*\))", one)
+    assert found is not None, one
+    first, row, last = one[: found.start(1)], found.group(1), one[found.end(1) :]
+    return {size: first + ", ".join([row] * size) + last for size in SIZES}

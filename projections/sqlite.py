@@ -26,6 +26,7 @@ _PASSING = frozenset(
         sqlite3.SQLITE_NOMEM,
         sqlite3.SQLITE_IOERR,
         sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_CANTOPEN,
     }
 )
 """What says nothing against the stored rows."""

@@ -71,7 +71,7 @@ class TakeUp:
         accounts, operators, desks = Accounts(), Operators(), Desks()
         groups, visitors, chats = Groups(), Visitors(), Chats()
         messages = Messages(chats.rows)
-        self._models: tuple[ReadModel, ...] = (
+        self.models: tuple[ReadModel, ...] = (
             accounts,
             operators,
             desks,
@@ -123,6 +123,6 @@ class TakeUp:
                 raise Hole(account, reached + 1, decision.version + 1)
 
     def _route(self, kind: type) -> tuple[Callable[[str, Event], None], ...]:
-        route = tuple(m.take for m in self._models if not issubclass(kind, m.ignored))
+        route = tuple(m.take for m in self.models if not issubclass(kind, m.ignored))
         self._routes[kind] = route
         return route

@@ -29,6 +29,9 @@ MESSAGES = 100
 """Messages that a visitor's client keeps."""
 
 
+_S = TypeVar("_S", StaffState, VisitorState)
+
+
 class _View(Protocol):
     @property
     def id(self) -> str: ...
@@ -74,7 +77,7 @@ def apply(state: StaffState | VisitorState, event: Event) -> StaffState | Visito
     )
 
 
-def caught_up(state: StaffState | VisitorState, id: str, version: int) -> StaffState | VisitorState:
+def caught_up(state: _S, id: str, version: int) -> _S:
     """The state after a `caught_up` frame: nothing that the client may see is missing."""
     return replace(state, id=id, version=version)
 
