@@ -46,7 +46,6 @@ class Generations:
             if fresh:
                 await generation.create("")
             await generation.load()
-            await generation.database.verify()
         except Damaged as error:
             await generation.database.close()
             self._report(f"{self.path.name} is damaged ({error})")

@@ -90,6 +90,8 @@ class Projector:
         self._behind = set(range(log.partitions))
         self.ready = asyncio.Event()
         """Set while the rows follow the log, having caught up with it once."""
+        self.verified = asyncio.Event()
+        """Set once the whole file was read and found sound, which goes on beside the following."""
 
     @property
     def ignored(self) -> int:
@@ -122,6 +124,7 @@ class Projector:
             log_.error("projections: cannot be built anew now: %s", error)
             await asyncio.sleep(self._retry_after)
         else:
+            self.verified.set()
             log_.warning("projections: built anew")
 
     async def _follow_all(self) -> None:
@@ -138,8 +141,11 @@ class Projector:
             task.result()
 
     async def _watch(self) -> None:
-        """Raise what a read has found wrong with the rows."""
+        """Raise what reading the whole file, or any read, has found wrong with the rows."""
         generations = self._projections.generations
+        if not self.verified.is_set() and generations.current is not None:
+            await generations.current.database.verify()
+            self.verified.set()
         await generations.broken.wait()
         raise Damaged(generations.fault or "")
 

@@ -29,7 +29,7 @@ MESSAGES = 100
 """Messages that a visitor's client keeps."""
 
 
-_S = TypeVar("_S", StaffState, VisitorState)
+_S = TypeVar("_S", bound=StaffState | VisitorState)
 
 
 class _View(Protocol):

@@ -147,9 +147,7 @@ async def test_a_snapshot_and_the_events_after_it_are_the_next_snapshot(
         for name, viewer in viewers(world).items():
             state, after = before[name], await _state(projections, viewer)
             if state is not None and after is not None:
-                for frame in _frames(decision, viewer):
-                    state = apply(state, frame.event)
-                assert caught_up(state, after.id, after.version) == after, (name, decision)
+                assert _followed(state, decision, viewer, after) == after, (name, decision)
     assert len(kinds) == 31, "each kind of event has happened"
 
 
@@ -425,6 +423,18 @@ def _frames(decision: Decision, viewer: Viewer) -> list[EventFrame]:
             assert isinstance(frame, EventFrame)
             frames.append(frame)
     return frames
+
+
+def _followed(
+    state: StaffState | VisitorState,
+    decision: Decision,
+    viewer: Viewer,
+    to: StaffState | VisitorState,
+) -> StaffState | VisitorState:
+    """What the viewer's client makes of a decision, once it is told that it has caught up."""
+    for frame in _frames(decision, viewer):
+        state = apply(state, frame.event)
+    return caught_up(state, to.id, to.version)
 
 
 def _text(message: MessageView) -> str:

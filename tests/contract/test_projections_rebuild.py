@@ -53,13 +53,19 @@ async def log_of(decisions: list[Decision], *, partitions: int = 2) -> MemoryLog
     return made
 
 
+async def sound(projector: Projector) -> None:
+    """Wait until the rows have been looked at, mended if need be, and have caught up."""
+    await projector.verified.wait()
+    await projector.ready.wait()
+
+
 @asynccontextmanager
 async def following(log: MemoryLog, path: Path) -> AsyncIterator[tuple[Projections, Projector]]:
     """Projections that have caught up, with the projector that keeps them so."""
     projections = await Projections.open(f"sqlite:///{path}")
     projector = Projector(log, projections, lull=0, retry_after=0)
     running = asyncio.create_task(projector.run())
-    ready = asyncio.create_task(projector.ready.wait())
+    ready = asyncio.create_task(sound(projector))
     try:
         await asyncio.wait({running, ready}, timeout=WAIT, return_when=asyncio.FIRST_COMPLETED)
         if running.done():
