@@ -6,6 +6,7 @@ It checks who and shape, appends, and answers from the accepted decision in the 
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from schemas import codec
@@ -115,7 +116,7 @@ class Gateway:
             data=data,
         )
         partition = partition_of(viewer.account, self._log.partitions)
-        self._log.append("signals", partition, [codec.encode(record)])
+        _ = self._log.append("signals", partition, [codec.encode(record)])
 
     def decided(self, decision: Decision) -> None:
         """Answer whoever awaits this decision (the feed's last subscriber)."""
@@ -147,7 +148,7 @@ class Gateway:
             except LogError as error:
                 self._refuse(ids, error)
             else:
-                future.add_done_callback(lambda done, ids=ids: self._appended(ids, done))
+                future.add_done_callback(partial(self._appended, ids))
 
     def _appended(self, ids: list[str], future: asyncio.Future[int]) -> None:
         error = None if future.cancelled() else future.exception()

@@ -1,13 +1,18 @@
 """The HTTP server: uvicorn, which ends its streams before it stops."""
 
+import asyncio
+import signal
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import uvicorn
 
 BACKLOG = 8_192
 """Connections that the system may hold before they are accepted."""
+
+STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 STOP_WITHIN = 2
 """Seconds that requests under way get to finish when the server stops."""
@@ -29,13 +34,33 @@ def bind(host: str, port: int) -> socket.socket:
 class Server(uvicorn.Server):
     """Calls `drain` first when it stops: streams would keep it from stopping otherwise."""
 
-    def __init__(self, config: uvicorn.Config, drain: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, config: uvicorn.Config, drain: Callable[[], None]) -> None:
         super().__init__(config)
         self._drain = drain
 
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop at SIGINT and SIGTERM; a second one is not waited for.
+
+        uvicorn raises a captured signal again once it has stopped, which would cut short what
+        the process has to finish after it.
+        """
+        loop = asyncio.get_running_loop()
+        for number in STOPPING:
+            loop.add_signal_handler(number, self._stop)
+        try:
+            yield
+        finally:
+            for number in STOPPING:
+                loop.remove_signal_handler(number)
+
+    def _stop(self) -> None:
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the streams, then everything else."""
-        await self._drain()
+        self._drain()
         await super().shutdown(sockets)
 
 

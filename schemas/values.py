@@ -25,6 +25,7 @@ Address = Annotated[str, Meta(min_length=1, max_length=2_048, extra_json_schema=
 Subject = Annotated[str, Meta(max_length=200, extra_json_schema=PERSONAL)]
 Key = Annotated[str, Meta(min_length=1, max_length=255)]
 Count = Annotated[int, Meta(ge=0, le=2**53)]
+Sequence = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 Milliseconds = Annotated[int, Meta(ge=0, lt=2**48)]
 DeskLimit = Annotated[int, Meta(ge=0, le=MAX_DESK_LIMIT)]
 
@@ -61,7 +62,7 @@ class Actor(Record):
 SYSTEM = Actor(kind="system", id="system")
 
 
-class AccountSettings(Record):
+class AccountSettings(Record, omit_defaults=False):
     """What an account decides for itself."""
 
     routing: RoutingPolicy = "least_loaded"

@@ -13,7 +13,11 @@ from schemas.values import (
 )
 
 
-class AccountView(Record):
+class View(Record, omit_defaults=False):
+    """The base of views: clients are shown every field, also where it holds its default."""
+
+
+class AccountView(View):
     """An account."""
 
     id: str
@@ -21,7 +25,7 @@ class AccountView(Record):
     settings: AccountSettings
 
 
-class OperatorView(Record):
+class OperatorView(View):
     """An operator. `desk` is the personal desk."""
 
     id: str
@@ -33,7 +37,7 @@ class OperatorView(Record):
     paused: bool = False
 
 
-class DeskView(Record):
+class DeskView(View):
     """A desk. `limit` None: the account's holds; `load`: the conversations open there now.
 
     `operator` is set on a personal desk; `staff` are the operators who sit at it.
@@ -48,14 +52,14 @@ class DeskView(Record):
     staff: tuple[str, ...] = ()
 
 
-class GroupView(Record):
+class GroupView(View):
     """A group."""
 
     id: str
     name: str
 
 
-class VisitorView(Record):
+class VisitorView(View):
     """A visitor."""
 
     id: str
@@ -64,21 +68,21 @@ class VisitorView(Record):
     added_at: int = 0
 
 
-class ParticipantView(Record):
+class ParticipantView(View):
     """An operator in a chat."""
 
     operator: str
     role: ParticipantRole
 
 
-class ReadMark(Record):
+class ReadMark(View):
     """Up to which message somebody has read. `reader` is `visitor:ID` or `operator:ID`."""
 
     reader: str
     message: str
 
 
-class ChatView(Record):
+class ChatView(View):
     """A chat. `group` is the queue's group while it waits; times are ms since 1970."""
 
     id: str
@@ -100,7 +104,7 @@ class ChatView(Record):
     closed_at: int | None = None
 
 
-class MessageView(Record):
+class MessageView(View):
     """A message."""
 
     id: str
@@ -111,7 +115,7 @@ class MessageView(Record):
     internal: bool = False
 
 
-class StaffState(Record):
+class StaffState(View):
     """What an operator's client holds: lists in the order of their ids; chats: the open ones."""
 
     version: int
@@ -124,7 +128,7 @@ class StaffState(Record):
     chats: tuple[ChatView, ...] = ()
 
 
-class VisitorState(Record):
+class VisitorState(View):
     """What a visitor's client holds: the visitor, the open chats and their messages.
 
     `messages` are the newest 100 of those that the visitor may see in the open chats, by id.

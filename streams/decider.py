@@ -75,6 +75,10 @@ class Decider:
                 self.ready.clear()
                 self._timers.stop()
 
+    async def close(self) -> None:
+        """Wait for a snapshot that is being written."""
+        await self._snapshotting.close()
+
     async def _begin(self) -> Term:
         """Append this term's fence and fold everything before it."""
         fence = await self._append([codec.encode(Fence(decider=self._name, at=self._clock()))])

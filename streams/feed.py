@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 
 from schemas import codec
 from schemas.decisions import Decision
+from schemas.signals import Signal
 from streams.acceptance import Acceptance
 from streams.log.port import Log
 
@@ -52,3 +53,17 @@ class EventFeed:
                 await asyncio.sleep(0)
             else:
                 await self._log.wait("events", partition, position.offset)
+
+
+async def follow_signals(log: Log, partition: int, subscriber: Callable[[Signal], None]) -> None:
+    """Call `subscriber` with every signal from now on, until cancelled."""
+    offset = await log.end("signals", partition)
+    while True:
+        records = await log.read("signals", partition, offset, BATCH)
+        for record in records:
+            offset = record.offset + 1
+            subscriber(codec.decode_signal(record.value))
+        if records:
+            await asyncio.sleep(0)
+        else:
+            await log.wait("signals", partition, offset)

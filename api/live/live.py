@@ -1,0 +1,51 @@
+"""The live layer put together."""
+
+from starlette.routing import BaseRoute, Route
+
+from api.auth.authenticator import Authenticator
+from api.gateway import Gateway
+from api.limits import RateLimiter
+from api.live.hub import Hub
+from api.live.incoming import Incoming
+from api.live.poll import PollEndpoint
+from api.live.resume import Resume
+from api.live.sse import SseEndpoint
+from api.live.websocket import WebSocketEndpoint
+from projections.store import Projections
+from streams.clock import Clock
+from streams.settings import Settings
+
+
+class Live:
+    """Hub and endpoints. The composition feeds `hub` and runs it."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        gateway: Gateway,
+        projections: Projections,
+        authenticator: Authenticator,
+        limiter: RateLimiter,
+    ) -> None:
+        self.hub = Hub(clock, heartbeat=settings.heartbeat, memory=settings.live_buffer)
+        self._send_timeout = settings.send_timeout
+        self._resume = Resume(
+            self.hub, projections, limit=settings.resume_limit, max_streams=settings.max_streams
+        )
+        self.websocket = WebSocketEndpoint(
+            self.hub,
+            self._resume,
+            authenticator,
+            Incoming(gateway, projections, limiter, settings.max_body),
+            send_timeout=settings.send_timeout,
+        )
+
+    def routes(self) -> list[BaseRoute]:
+        """SSE and long poll. WebSocket upgrades go to `websocket.protocol()`."""
+        sse = SseEndpoint(self.hub, self._resume, send_timeout=self._send_timeout)
+        poll = PollEndpoint(self.hub, self._resume)
+        return [
+            Route("/v1/live/sse", sse, methods=["GET"]),
+            Route("/v1/live/poll", poll, methods=["GET"]),
+        ]

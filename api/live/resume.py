@@ -1,0 +1,138 @@
+"""How a client begins: from now on, from where it was, or with a fresh state. Never in between.
+
+What was missed comes from the rows until it meets the hub's memory; from there on, and into the
+live sessions, nothing is awaited. So there is no gap and no duplicate at any speed.
+"""
+
+import asyncio
+
+import msgspec
+
+from api.live.channel import Channel
+from api.live.frames import CaughtUp, LiveEvent, Reset
+from api.live.hub import Hub, pack
+from api.live.ports import Rows
+from api.live.session import Session
+from api.problems import Problem
+from schemas.events import Event
+from schemas.ids import parse_event_id
+
+PAGE = 1_000
+"""Events read from the rows at once."""
+
+PATIENCE = 2.0
+"""Seconds to wait for another part of the process that is behind."""
+
+_events = msgspec.json.Decoder(Event)
+
+
+class Resume:
+    """Begins sessions."""
+
+    def __init__(self, hub: Hub, rows: Rows, *, limit: int, max_streams: int) -> None:
+        """`limit`: events missed at the most; `max_streams`: connections of this process."""
+        self._hub = hub
+        self._rows = rows
+        self._limit = limit
+        self._max_streams = max_streams
+
+    def _admit(self) -> None:
+        if self._hub.draining:
+            raise Problem("unavailable", "The server is stopping.", headers={"retry-after": "1"})
+        if self._hub.sessions >= self._max_streams:
+            raise Problem("unavailable", "Too many connections.", headers={"retry-after": "5"})
+
+    async def begin(self, session: Session, after: str | None, *, settle: bool = True) -> bytes:
+        """Join; gives the first frames. `after` is the id of the event that the client has.
+
+        With `settle` they end with `caught_up`, unless the state was reset. Raises Refused if the
+        viewer has no state, Problem `unavailable` when no more connections are taken or the rows
+        are behind. The caller leaves the hub, also then.
+        """
+        self._admit()
+        self._hub.attach(session)
+        channel = await self._channel(session.viewer.account)
+        blocks: list[bytes] = []
+        if after is None:
+            session.begin_at(channel.id, channel.version)
+        else:
+            reason = await self._place(session, channel, after)
+            if reason is not None:
+                settle = False
+                blocks.append(await self._reset(session, reason))
+            blocks += await self._missed(session, channel)
+        if settle:
+            blocks.append(self.settle(session))
+        self._hub.join(channel, session)
+        return b"".join(blocks)
+
+    def settle(self, session: Session) -> bytes:
+        """What is still to be sent, and that this is all: the cursor is the newest event."""
+        channel = self._hub.channel(session.viewer.account)
+        assert channel is not None
+        block = channel.catch_up(session)
+        session.begin_at(channel.id, channel.version)
+        caught_up = CaughtUp(id=channel.id, version=channel.version)
+        return block + pack(session, "caught_up", caught_up, caught_up.id)
+
+    async def _channel(self, account: str) -> Channel:
+        channel = self._hub.channel(account)
+        if channel is None:
+            head = await self._rows.head(account)
+            # The feed may have made it meanwhile; it then is newer than the rows.
+            channel = self._hub.channel(account) or self._hub.make_channel(
+                account, head.version, head.id
+            )
+        return channel
+
+    async def _place(self, session: Session, channel: Channel, after: str) -> str | None:
+        """Put the session where the client was; or say why that cannot be."""
+        try:
+            _, version = parse_event_id(after)
+        except ValueError:
+            return "unknown_id"
+        if version > channel.version and not await self._reaches(channel, session, version):
+            return "unknown_id"
+        if channel.version - version > self._limit:
+            return "too_old"
+        known = channel.id_of(version) or await self._id_of(session, version)
+        if known != after:
+            return "unknown_id"
+        session.begin_at(after, version)
+        self._hub.resumed += 1
+        return None
+
+    async def _reaches(self, channel: Channel, session: Session, version: int) -> bool:
+        """Wait for events that another process has told the client of already."""
+        if version - channel.version > self._limit:
+            return False
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while channel.version < version:
+                    await self._hub.moved(session.viewer.account)
+        except TimeoutError:
+            return False
+        return True
+
+    async def _id_of(self, session: Session, version: int) -> str | None:
+        found = await self._rows.events_after(session.viewer.account, version - 1, 1)
+        return found[0].id if found and found[0].version == version else None
+
+    async def _reset(self, session: Session, reason: str) -> bytes:
+        state = await self._rows.state_for(session.viewer)
+        session.begin_at(state.id, state.version)
+        self._hub.reset += 1
+        return pack(session, "reset", Reset(reason=reason, state=state), state.id)
+
+    async def _missed(self, session: Session, channel: Channel) -> list[bytes]:
+        """The frames of what the session has missed; nothing is awaited after the last."""
+        blocks = []
+        account = session.viewer.account
+        while session.version < channel.start:
+            page = await self._rows.events_after(account, session.version, PAGE)
+            if page:
+                blocks.append(session.pack([LiveEvent(_events.decode(e.body)) for e in page]))
+            elif not await self._rows.reached(account, session.version + 1, PATIENCE):
+                raise Problem("unavailable", "The projections are behind.")
+        blocks.append(channel.catch_up(session))
+        return blocks

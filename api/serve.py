@@ -1,0 +1,94 @@
+"""Serving: a service, its socket, its signals, and what it says at its start."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+
+from api.bootstrap import Login, NewAccount, create_account
+from api.server import Server, bind, configure
+from api.service import Service
+from streams.settings import Settings
+
+FIRST_ACCOUNT = NewAccount("main", "My help desk", "Admin", "admin")
+
+
+async def run(settings: Settings) -> None:
+    """Serve until SIGINT or SIGTERM. Raises LogUnusable, OSError and what breaks the service."""
+    listener = bind(settings.host, settings.port)
+    address = address_of(listener, settings)
+    async with running(settings) as service:
+        first = await _first_login(service)
+        (settings.data / "address").write_text(address + "\n", encoding="ascii")
+        greet(address, first)
+        async with asyncio.TaskGroup() as group:
+            serving = group.create_task(serve(service, listener))
+            demo = group.create_task(_demo(service, address)) if settings.demo else None
+            await serving
+            if demo is not None:
+                demo.cancel()
+
+
+@contextlib.asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Service]:
+    """A service at work; ready when the context is entered. A part that breaks ends the block."""
+    service = await Service.open(settings)
+    try:
+        async with asyncio.TaskGroup() as group:
+            work = group.create_task(service.run())
+            await service.ready()
+            yield service
+            work.cancel()
+    except* Exception as group_error:
+        raise _first(group_error) from None
+    finally:
+        await service.close()
+
+
+async def serve(service: Service, listener: socket.socket) -> None:
+    """Answer requests until a signal comes, then end the streams and what is under way."""
+    server = Server(
+        configure(service.app, service.live.websocket.protocol()), service.live.hub.drain
+    )
+    await server.serve(sockets=[listener])
+
+
+def address_of(listener: socket.socket, settings: Settings) -> str:
+    """The URL that clients use."""
+    if settings.public_url:
+        return settings.public_url
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def greet(address: str, first: Login | None) -> None:
+    """Say where the service is and what to try."""
+    lines = [f"Deskstream is at {address}"]
+    if first is not None:
+        lines.append(
+            f"First login: account {first.account}, login {first.login}, "
+            f"password {first.password}  (shown only now)"
+        )
+    lines += [
+        f"Try:  {address}/docs   the API",
+        f"      deskstream simulate --url {address} --help   a day at the help desk",
+        "Ctrl-C ends it; nothing that was acknowledged is lost.",
+    ]
+    print("\n".join(lines), flush=True)
+
+
+async def _first_login(service: Service) -> Login | None:
+    if await service.projections.head(FIRST_ACCOUNT.id) != (0, ""):
+        return None
+    return await create_account(service.gateway, service.passwords, FIRST_ACCOUNT)
+
+
+async def _demo(service: Service, address: str) -> None:
+    raise NotImplementedError
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

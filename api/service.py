@@ -1,0 +1,150 @@
+"""One embedded process put together: log, deciders, projections, live connections, API."""
+
+import asyncio
+import logging
+import sys
+from collections.abc import Coroutine
+from typing import Any
+
+from api.app import create_app
+from api.auth.authenticator import Authenticator
+from api.auth.passwords import Passwords
+from api.auth.token_directory import TokenDirectory
+from api.auth.visitor_tokens import VisitorTokens
+from api.gateway import Gateway
+from api.health import checks, measures
+from api.keys import key_of
+from api.limits import RateLimiter
+from api.live.live import Live
+from api.services import Services
+from projections.projector import Projector
+from projections.store import Projections
+from streams.clock import Clock, SteadyClock
+from streams.decider import Decider
+from streams.feed import EventFeed, follow_signals
+from streams.log.snapshots import FileSnapshots
+from streams.log.sqlite import LogLimits, SqliteLog
+from streams.settings import Settings
+from streams.snapshotting import Snapshotting
+
+SWITCH_INTERVAL = 0.001
+"""Seconds after which a thread that computes lets another one have its turn."""
+
+VERIFY_REST = 0.05
+"""Seconds between the steps in which the whole log is verified in the background."""
+
+log_ = logging.getLogger(__name__)
+
+
+class Service:
+    """Everything but the listening socket. Made by `open`; `run` does the work."""
+
+    def __init__(self, settings: Settings, clock: Clock, log: SqliteLog, rows: Projections) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.log = log
+        self.projections = rows
+        self.passwords = Passwords()
+        self.gateway = Gateway(
+            log, clock, timeout=settings.answer_timeout, max_pending=settings.max_pending
+        )
+        self.platform_token = key_of(settings.platform_token, settings.data / "platform.token")
+        self.tokens = TokenDirectory(rows, clock)
+        authenticator = Authenticator(
+            self.tokens,
+            VisitorTokens(
+                key_of(settings.secret, settings.data / "secret.key"),
+                clock,
+                settings.visitor_token_hours,
+            ),
+            self.platform_token,
+        )
+        limiter = RateLimiter(settings.rate_per_viewer, settings.burst_per_viewer)
+        self.live = Live(settings, clock, self.gateway, rows, authenticator, limiter)
+        self.projector = Projector(log, rows)
+        self.deciders = [self._decider(partition) for partition in range(log.partitions)]
+        self.feed: EventFeed | None = None
+        self.verified = asyncio.Event()
+        """Set when the whole log was verified in the background."""
+        self.app = create_app(
+            Services(
+                settings=settings,
+                clock=clock,
+                gateway=self.gateway,
+                projections=rows,
+                authenticator=authenticator,
+                passwords=self.passwords,
+                viewer_limiter=limiter,
+                live_routes=self.live.routes(),
+                checks=checks(self),
+                measures=measures(self),
+            )
+        )
+
+    @classmethod
+    async def open(cls, settings: Settings, clock: Clock | None = None) -> "Service":
+        """Open what is in the data directory, or make it there.
+
+        Raises LogUnusable (in use, torn, altered, of another kind), OSError.
+        """
+        settings.data.mkdir(parents=True, exist_ok=True)
+        sys.setswitchinterval(SWITCH_INTERVAL)
+        log = await SqliteLog.open(
+            settings.data / "log",
+            partitions=settings.partitions,
+            limits=LogLimits(record_bytes=settings.max_record),
+        )
+        try:
+            rows = await Projections.open(f"sqlite:///{settings.data / 'projections.sqlite3'}")
+        except BaseException:
+            await log.close()
+            raise
+        return cls(settings, clock or SteadyClock(), log, rows)
+
+    def _decider(self, partition: int) -> Decider:
+        store = FileSnapshots(self.settings.data / "snapshots", log=self.log.identity)
+        snapshotting = Snapshotting(store, partition, every=self.settings.snapshot_every)
+        return Decider(self.log, partition, snapshotting, self.clock, name="embedded")
+
+    async def run(self) -> None:
+        """Work until cancelled. Raises what cannot be healed by going on: a broken log, a bug."""
+        self.feed = EventFeed(self.log, await self.projections.positions())
+        # In this order: whoever is answered finds that the caches know of it already.
+        self.feed.subscribe(self.tokens.decided)
+        self.feed.subscribe(self.live.hub.decided)
+        self.feed.subscribe(self.gateway.decided)
+        async with asyncio.TaskGroup() as group:
+            for work in self._works(self.feed):
+                group.create_task(work)
+
+    def _works(self, feed: EventFeed) -> list[Coroutine[Any, Any, None]]:
+        partitions = range(self.log.partitions)
+        return [
+            *(decider.run() for decider in self.deciders),
+            *(feed.run(partition) for partition in partitions),
+            *(follow_signals(self.log, partition, self.live.hub.signal) for partition in partitions),
+            self.projector.run(),
+            self.gateway.run(),
+            self.live.hub.run(),
+            self._verify(),
+        ]
+
+    async def ready(self) -> None:
+        """Wait until actions are decided and reads are up to date."""
+        for decider in self.deciders:
+            await decider.ready.wait()
+        await self.projector.ready.wait()
+
+    async def close(self) -> None:
+        """Let go of everything; what was acknowledged is on the disk already."""
+        for decider in self.deciders:
+            await decider.close()
+        self.passwords.close()
+        await self.projections.close()
+        await self.log.close()
+
+    async def _verify(self) -> None:
+        async for _ in self.log.verify(rest=VERIFY_REST):
+            pass
+        self.verified.set()
+        log_.info("the whole log was verified")
