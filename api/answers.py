@@ -12,18 +12,19 @@ from schemas.views import (
     GroupView,
     MessageView,
     OperatorView,
+    View,
     VisitorView,
 )
 
 
-class Written(Record):
+class Written(View):
     """A write that is durable. `id` is what it made, `version` the account's version with it."""
 
     version: int
     id: str | None = None
 
 
-class LoginAnswer(Record):
+class LoginAnswer(View):
     """An operator's new token; `expires_at` in ms since 1970."""
 
     token: str
@@ -31,7 +32,7 @@ class LoginAnswer(Record):
     operator: OperatorView
 
 
-class VisitorAnswer(Record):
+class VisitorAnswer(View):
     """A visitor with a token; `expires_at` in ms since 1970."""
 
     visitor: VisitorView
@@ -39,14 +40,14 @@ class VisitorAnswer(Record):
     expires_at: int
 
 
-class VisitorTokenAnswer(Record):
+class VisitorTokenAnswer(View):
     """A visitor's new token; `expires_at` in ms since 1970."""
 
     token: str
     expires_at: int
 
 
-class TokenView(Record):
+class TokenView(View):
     """A token of an operator. `id` is its SHA-256; times are ms since 1970."""
 
     id: str
@@ -57,13 +58,13 @@ class TokenView(Record):
     """Whether it is the token of this very request."""
 
 
-class TokenList(Record):
+class TokenList(View):
     """An operator's valid tokens, oldest first."""
 
     items: tuple[TokenView, ...] = ()
 
 
-class MeView(Record):
+class MeView(View):
     """Who the token stands for: an operator or a visitor of an account."""
 
     kind: ActorKind
@@ -72,14 +73,14 @@ class MeView(Record):
     visitor: VisitorView | None = None
 
 
-class NewAccountAnswer(Record):
+class NewAccountAnswer(View):
     """An account that was made, and its first admin's login."""
 
     account: AccountView
     login: str
 
 
-class PositionView(Record):
+class PositionView(View):
     """A chat's place in its queue, 1 for the next one served; none when it does not wait."""
 
     chat: str
@@ -87,7 +88,7 @@ class PositionView(Record):
     position: int | None = None
 
 
-class MessagePostedAnswer(Record):
+class MessagePostedAnswer(View):
     """A message that is durable: its id, the account's version with it, its time in ms."""
 
     id: str
@@ -107,49 +108,49 @@ class EventView(Record):
     conversation: str | None = None
 
 
-class ChatPage(Record):
+class ChatPage(View):
     """Chats; `next` is the cursor of the page after, missing on the last."""
 
     items: tuple[ChatView, ...]
     next: str | None = None
 
 
-class MessagePage(Record):
+class MessagePage(View):
     """Messages; `next` is the cursor of the page after, missing on the last."""
 
     items: tuple[MessageView, ...]
     next: str | None = None
 
 
-class OperatorPage(Record):
+class OperatorPage(View):
     """Operators; `next` is the cursor of the page after, missing on the last."""
 
     items: tuple[OperatorView, ...]
     next: str | None = None
 
 
-class DeskPage(Record):
+class DeskPage(View):
     """Desks; `next` is the cursor of the page after, missing on the last."""
 
     items: tuple[DeskView, ...]
     next: str | None = None
 
 
-class GroupPage(Record):
+class GroupPage(View):
     """Groups; `next` is the cursor of the page after, missing on the last."""
 
     items: tuple[GroupView, ...]
     next: str | None = None
 
 
-class VisitorPage(Record):
+class VisitorPage(View):
     """Visitors; `next` is the cursor of the page after, missing on the last."""
 
     items: tuple[VisitorView, ...]
     next: str | None = None
 
 
-class EventPage(Record):
+class EventPage(View):
     """Events in order; go on with `after` = `next`, which is missing when these are the newest."""
 
     items: tuple[EventView, ...]
@@ -158,21 +159,21 @@ class EventPage(Record):
     next: str | None = None
 
 
-class PartView(Record):
+class PartView(View):
     """How one part of the service is."""
 
     ok: bool
     detail: str = ""
 
 
-class HealthView(Record):
+class HealthView(View):
     """How the service is, part by part."""
 
     ok: bool
     parts: dict[str, PartView] = field(default_factory=dict)
 
 
-class ProblemView(Record):
+class ProblemView(View):
     """What a problem's code means."""
 
     code: str

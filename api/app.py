@@ -76,7 +76,8 @@ class Application(FastAPI):
     def build_middleware_stack(self) -> ASGIApp:
         """The framework's own layers, the edge around them, and CORS around all if it is on."""
         services: Services = self.state.services
-        edge = Edge(Direct(super().build_middleware_stack()), services, self.state.metrics)
+        inside = Direct(super().build_middleware_stack(), services.live_routes)
+        edge = Edge(inside, services, self.state.metrics)
         if not services.settings.cors_origins:
             return edge
         return CORSMiddleware(

@@ -9,9 +9,11 @@ import time
 from collections.abc import Iterable
 from urllib.parse import parse_qs
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.auth.authenticator import Identity
+from api.errors import problem_of
 from api.limits import Allowance, RateLimiter
 from api.metrics import Metrics
 from api.problems import Problem, too_many
@@ -58,8 +60,12 @@ class Edge:
                 answer.extra.append(_PRIVATE)
                 await self._admit(scope, answer)
             await self._app(scope, receive, answer.send)
-        except Problem as problem:
-            await problem.response()(scope, receive, answer.send)
+        except ClientDisconnect:
+            pass
+        except Exception as error:
+            if answer.started:
+                raise  # the server reports it and cuts the connection
+            await problem_of(error).response()(scope, receive, answer.send)
 
     def _checked(self, scope: Scope, receive: Receive) -> Receive:
         """Refuse what is too large by its own word; count what gives no word."""
@@ -112,7 +118,7 @@ class Edge:
 class _Answer:
     """Sends an answer on, with the headers that all have, and measures it."""
 
-    __slots__ = ("_metrics", "_scope", "_send", "_since", "allowance", "extra")
+    __slots__ = ("_metrics", "_scope", "_send", "_since", "allowance", "extra", "started")
 
     def __init__(self, scope: Scope, send: Send, metrics: Metrics) -> None:
         self._scope = scope
@@ -121,10 +127,12 @@ class _Answer:
         self._since = time.perf_counter()
         self.extra: list[tuple[bytes, bytes]] = list(SECURITY_HEADERS)
         self.allowance: Allowance | None = None
+        self.started = False
 
     async def send(self, message: Message) -> None:
         """Take one ASGI message."""
         if message["type"] == "http.response.start":
+            self.started = True
             headers = message["headers"]
             given = {name for name, _ in headers}
             headers = [*headers, *(pair for pair in self.extra if pair[0] not in given)]

@@ -9,7 +9,7 @@ from fastapi.openapi.utils import get_openapi
 
 from api.call import KEY_HEADER, MAX_VERSION, VERSION_HEADER
 from api.examples import EXAMPLES
-from api.live_openapi import LIVE_PATHS, LIVE_RECORDS
+from api.live_openapi import LIVE_PATHS, LIVE_RECORDS, RESET
 from api.problems import ProblemDocument
 
 VERSION = "1"
@@ -24,7 +24,6 @@ once, and is answered when the decision is durable.
   waits until it shows that version.
 - **Live.** Get `/v1/state`, then follow `/v1/live/sse`, `/v1/live/poll` or `/v1/live/ws` from its
   `id`.
-- **Answers** leave out fields that hold their default.
 - **Errors** are problem documents (RFC 9457) with a stable `code`.
 """
 
@@ -114,6 +113,7 @@ def _schemas(records: Sequence[type]) -> dict[str, Any]:
     """The JSON schema of each record and of all that it refers to, with its example."""
     unique = list(dict.fromkeys(records))
     _, schemas = msgspec.json.schema_components(unique, ref_template="#/components/schemas/{name}")
+    schemas["Reset"] = RESET
     for name, example in EXAMPLES.items():
         schemas[name]["examples"] = [example]
     return schemas

@@ -101,7 +101,7 @@ def decode_cursor(listing: str, cursor: str | None) -> str | None:
         return None
     try:
         text = base64.b64decode(cursor.encode() + b"==", altchars=b"-_", validate=True).decode()
-        given, _, id = text.partition(" ")
+        given, _, id = text.rpartition(" ")
         parse_event_id(id)
     except (binascii.Error, UnicodeError, ValueError) as error:
         raise Problem("cursor_invalid") from error

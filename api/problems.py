@@ -9,9 +9,10 @@ Refusals of the decider keep their own codes; `STATUS` alone says which HTTP sta
 from collections.abc import Mapping
 from http import HTTPStatus
 
-import msgspec
 from starlette.responses import Response
 
+from schemas import codec
+from schemas.record import Record
 from schemas.refusals import REFUSALS, DeskstreamError
 
 MEDIA_TYPE = "application/problem+json"
@@ -94,7 +95,7 @@ _BY_STATUS = {
 }
 
 
-class InvalidPart(msgspec.Struct, frozen=True, kw_only=True):
+class InvalidPart(Record):
     """What does not fit, and where: a JSON pointer into the body, or a parameter."""
 
     detail: str
@@ -102,9 +103,7 @@ class InvalidPart(msgspec.Struct, frozen=True, kw_only=True):
     parameter: str | None = None
 
 
-class ProblemDocument(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
-):
+class ProblemDocument(Record):
     """An error, as RFC 9457 has it. `code` is stable and names what happened."""
 
     type: str
@@ -148,7 +147,7 @@ class Problem(DeskstreamError):
             errors=self.errors,
         )
         return Response(
-            msgspec.json.encode(document),
+            codec.encode(document),
             status_code=self.status,
             headers={"cache-control": "no-store", **self.headers},
             media_type=MEDIA_TYPE,
