@@ -22,6 +22,10 @@ from simulator.measures import Measures
 from simulator.transports import StreamLost, StreamRefused, Transport
 
 FINAL = frozenset({401, 403})
+"""HTTP statuses after which it is no use to try again."""
+
+PASSING = frozenset({"unavailable", "too_many_requests", "internal"})
+"""Codes of `denied` after which it is."""
 
 
 class Receiver(Protocol):
@@ -133,7 +137,8 @@ class Following:
                 self._caught_up(cursor.id, cursor.version)
             case Denied():
                 self._history.denied(frame.code)
-                self.denied = frame.code
+                if frame.code not in PASSING:
+                    self.denied = frame.code
             case Heartbeat():
                 self.version = max(self.version, frame.version)
             case _:

@@ -27,7 +27,7 @@ EVENTS_PATH = "/v1/events"
 PAGE = 200
 
 
-class _Item(msgspec.Struct):
+class Item(msgspec.Struct):
     """An event as the API lists it, without its audience."""
 
     id: str
@@ -40,7 +40,7 @@ class _Item(msgspec.Struct):
 
 
 class _Page(msgspec.Struct):
-    items: list[_Item]
+    items: list[Item]
     next: str | None = None
 
 
@@ -79,7 +79,7 @@ class Audiences:
     def __init__(self) -> None:
         self._visitors: dict[str, str] = {}
 
-    def complete(self, item: _Item) -> Event:
+    def complete(self, item: Item) -> Event:
         """The event with its audience."""
         if isinstance(item.data, ChatRequested):
             self._visitors[item.id] = item.data.visitor
@@ -94,7 +94,7 @@ class Audiences:
             conversation=item.conversation,
         )
 
-    def _audience(self, item: _Item) -> Audience:
+    def _audience(self, item: Item) -> Audience:
         match item.data:
             case MessagePosted(internal=True):
                 return (STAFF,)

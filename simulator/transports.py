@@ -13,6 +13,8 @@ import msgspec
 from picows import WSError, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 from schemas.refusals import DeskstreamError
+from simulator.frames import CaughtUp
+from simulator.log_index import version_in
 from simulator.sse import SseParser
 
 TransportName = Literal["sse", "ws", "poll"]
@@ -24,6 +26,8 @@ POLL_PATH = "/v1/live/poll"
 CONNECT_WITHIN = 10.0
 SILENT_FOR = 60.0
 """Seconds without a byte after which a stream counts as lost; heartbeats come more often."""
+
+POLL_WAIT = 5.0
 
 HIGH, LOW = 2_000, 200
 """WebSocket messages not taken yet, at which reading pauses and goes on."""
@@ -86,13 +90,17 @@ class PollTransport:
 
     name: TransportName = "poll"
 
-    def __init__(self, http: httpx.AsyncClient, token: str) -> None:
+    def __init__(self, http: httpx.AsyncClient, token: str, *, wait: float = POLL_WAIT) -> None:
+        """`wait`: seconds that the server waits for news."""
         self._http = http
+        self._wait = f"{wait:g}"
         self._headers = {"authorization": f"Bearer {token}"}
 
     async def frames(self, after: str | None) -> AsyncGenerator[bytes, None]:
-        """The frames of one request."""
-        params = {} if after is None else {"after": after}
+        """The frames of one request; the cursor in the answer counts as `caught_up`."""
+        params = {"wait": self._wait}
+        if after is not None:
+            params["after"] = after
         timeout = httpx.Timeout(CONNECT_WITHIN, read=SILENT_FOR)
         try:
             response = await self._http.get(
@@ -102,11 +110,14 @@ class PollTransport:
             raise StreamLost(repr(error)) from error
         if response.status_code != httpx.codes.OK:
             raise StreamRefused(response.status_code, response.text)
-        for frame in _poll_answers.decode(response.content).frames:
+        answer = _poll_answers.decode(response.content)
+        for frame in answer.frames:
             yield bytes(frame)
+        yield msgspec.json.encode(CaughtUp(id=answer.id, version=version_in(answer.id)))
 
 
 class _PollAnswer(msgspec.Struct):
+    id: str
     frames: list[msgspec.Raw] = []
 
 
