@@ -215,6 +215,17 @@ def test_a_broken_chain_is_noticed_and_nothing_is_folded(fault: str) -> None:
     assert freeze(partition) == before
 
 
+def test_what_an_account_has_taken_up_already_is_passed_over() -> None:
+    """A snapshot's accounts may be newer than its offset."""
+    world = hello()
+    account = world.account
+    older = replayed(world.decisions[:-3])
+    older.accounts[ACCOUNT] = account
+    for decision in world.decisions[-3:]:
+        fold(older, decision, codec.encode(decision))
+    assert older == world.partition
+
+
 # --- state and snapshots -----------------------------------------------------------------------
 
 
