@@ -48,9 +48,10 @@ class Decision(Record, tag_field="type", tag="decision"):
     """What was decided about one action.
 
     `source` is the action's offset, `fence` the number of the deciding term, `prev` the hash of
-    the account's previous decision (empty for its first). `repeats` is set, and nothing else
-    happens, when the action was decided before: it carries that first decision's answer.
-    `version` is the account's version after this decision.
+    the account's previous decision; what belongs to no account yet (its first decision, poison,
+    unknown accounts) follows the partition's last such decision, or nothing. `repeats` is set,
+    and nothing else happens, when the action was decided before: it carries that first
+    decision's answer. `version` is the account's version after this decision.
     """
 
     account: str

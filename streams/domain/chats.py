@@ -93,17 +93,24 @@ def post_message(draft: Draft, data: a.PostMessage) -> None:
 
 
 def mark_read(draft: Draft, data: a.MarkRead) -> None:
-    """Only forward; a mark that is there already, or behind it, changes nothing."""
+    """Only forward; a mark that is there already, or behind it, changes nothing.
+
+    The visitor sees the marks, so they never name an internal message: who has read that has
+    read the public ones before it.
+    """
     chat = draft.chat(data.chat)
     _must_have_a_voice(draft, chat)
     visitor = draft.actor.kind == "visitor"
     newest = chat.last_public if visitor else chat.last_message
-    if newest is None or not chat.id < data.message <= newest:
+    hidden = visitor and data.message in chat.internal
+    if newest is None or hidden or not chat.id < data.message <= newest:
         raise Refused("message_unknown")
     if not draft.account.has_made(data.message):
         raise Refused("message_unknown")
-    if data.message > chat.reads.get(f"{draft.actor.kind}:{draft.actor.id}", ""):
-        draft.tell(chat, e.MessagesRead(message=data.message))
+    message = chat.internal.get(data.message, data.message)
+    reader = f"{draft.actor.kind}:{draft.actor.id}"
+    if message is not None and message > chat.reads.get(reader, ""):
+        draft.tell(chat, e.MessagesRead(message=message))
 
 
 def close_chat(draft: Draft, data: a.CloseChat) -> None:

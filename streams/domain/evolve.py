@@ -90,7 +90,9 @@ def evolve(account: Account | None, event: Event) -> Account:  # noqa: PLR0912, 
 
 def _posted(chat: Chat, message: str, internal: bool) -> None:
     chat.last_message = message
-    if not internal:
+    if internal:
+        chat.internal[message] = chat.last_public
+    else:
         chat.last_public = message
 
 

@@ -25,7 +25,7 @@ from streams.errors import ChainBroken, SnapshotUnusable
 
 __all__ = ["STATE_SCHEMA", "Partition", "fold", "freeze", "judge", "judge_malformed", "thaw"]
 
-STATE_SCHEMA = 1
+STATE_SCHEMA = 2
 """Goes up when the structs in state.py change, or evolve does: older snapshots are no use then."""
 
 MAX_DETAIL = 300

@@ -82,8 +82,10 @@ class Chat(State):
     """Desks that it is not routed to: they did not answer, or gave it to their group."""
     last_message: str | None = None
     last_public: str | None = None
+    internal: dict[str, str | None] = {}
+    """Each internal message, with the newest public one before it."""
     reads: dict[str, str] = {}
-    """The newest message read, by `visitor:ID` or `operator:ID`."""
+    """The newest message read, by `visitor:ID` or `operator:ID`; a public one."""
 
     @property
     def wish(self) -> Wish:

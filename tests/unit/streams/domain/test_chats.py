@@ -306,9 +306,25 @@ def test_a_read_mark_goes_forward_only() -> None:
     )
 
 
-def test_staff_read_internal_messages_and_visitors_do_not_know_of_them() -> None:
-    given(*TALK).when(mark_read("c1", "m3", by="ana")).then(event(e.MessagesRead, message="m3"))
-    given(*TALK).when(mark_read("c1", "m3", by="c1's visitor")).then_refused("message_unknown")
+def test_a_read_mark_on_an_internal_message_counts_for_the_public_one_before_it() -> None:
+    """The visitor sees the marks."""
+    public = event(e.MessagesRead, message="m2")
+    given(*TALK).when(mark_read("c1", "m3", by="ana")).then(public)
+    given(*TALK, post_message("c1", by="ana")).when(mark_read("c1", "m3", by="ana")).then(public)
+    given(*TALK, mark_read("c1", "m2", by="ana")).when(
+        mark_read("c1", "m3", by="ana")
+    ).then_nothing()
+    given(
+        open_chat("c1", desk="sales"), post_message("c1", by="ana", internal=True, named="m1")
+    ).when(mark_read("c1", "m1", by="ana")).then_nothing()
+
+
+def test_a_visitor_does_not_know_of_internal_messages() -> None:
+    vic = "c1's visitor"
+    given(*TALK).when(mark_read("c1", "m3", by=vic)).then_refused("message_unknown")
+    given(*TALK, post_message("c1", by="ana")).when(mark_read("c1", "m3", by=vic)).then_refused(
+        "message_unknown"
+    )
 
 
 def test_only_messages_of_this_chat_so_far_are_read() -> None:

@@ -49,6 +49,7 @@ class Ledger:
         """Chat and desk of each open conversation."""
         self.owners: dict[str, str] = {}
         self.closed: set[str] = set()
+        self.internal: set[str] = set()
         self.last_id = ""
         self.version = 0
 
@@ -86,6 +87,11 @@ class Ledger:
                 self.owners[chat] = operator
             case e.ChatLeft(operator=operator) if self.owners.get(chat) == operator:
                 del self.owners[chat]
+            case e.MessagePosted(internal=True):
+                assert event.audience == ("staff",)
+                self.internal.add(event.id)
+            case e.MessagesRead(message=message):
+                assert message not in self.internal
             case e.ChatClosed():
                 assert all(other != chat for other, _ in self.conversations.values())
                 self.owners.pop(chat, None)
