@@ -17,6 +17,7 @@ def render() -> dict[str, str]:
         "events.md": records.events(),
         "http.md": http.page(),
         "limits.md": limits.page(),
+        "live.md": records.frames(),
         "records.md": records.others(),
         "refusals.md": refusals.page(),
         "settings.md": settings.page(),

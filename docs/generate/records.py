@@ -6,15 +6,16 @@ from typing import get_args
 
 import msgspec
 
+from api.live.frames import FRAMES
 from docs.generate.markdown import code, docstring, table
 from docs.generate.values import (
     PAGE_OF,
     default,
-    describe,
     field_docs,
     fields,
-    personal,
+    is_personal,
     title,
+    value,
 )
 from schemas import actions as action_records
 from schemas import decisions, refusals, signals, values, views
@@ -44,6 +45,17 @@ def events() -> str:
         "(without `audience`). `data.type` names the kind. The id of a thing is the id of the "
         "event that made it.",
         [event_records.Event, *_EVENTS],
+    )
+
+
+def frames() -> str:
+    """What a live connection sends."""
+    return _page(
+        "Live frames",
+        "What a client that follows is sent, over server-sent events (`event` is the type, `id` "
+        "the cursor), WebSocket (one text message each) and long poll (elements of a list). "
+        "`prev` names the frame before, so a client can prove that it missed nothing.",
+        FRAMES,
     )
 
 
@@ -92,9 +104,9 @@ def _section(cls: type[msgspec.Struct], level: int) -> str:
     rows = [
         [
             code(field.encode_name),
-            describe(field.type),
+            value(field),
             default(field),
-            docs.get(field.name, "") + (" Personal content." if personal(field.type) else ""),
+            docs.get(field.name, "") + (" Personal content." if is_personal(field) else ""),
         ]
         for field in fields(cls)
     ]
@@ -118,5 +130,6 @@ def _structs(module: ModuleType) -> list[type[msgspec.Struct]]:
 
 PAGE_OF.update(dict.fromkeys((action_records.Action, *_ACTIONS), "actions.md"))
 PAGE_OF.update(dict.fromkeys((event_records.Event, *_EVENTS), "events.md"))
+PAGE_OF.update(dict.fromkeys(FRAMES, "live.md"))
 for _module in _OTHERS.values():
     PAGE_OF.update(dict.fromkeys(_structs(_module), "records.md"))

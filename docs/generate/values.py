@@ -4,11 +4,14 @@ import ast
 import inspect
 import json
 import textwrap
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 from msgspec import inspect as kinds
+from msgspec import structs
+from msgspec.structs import FieldInfo
 
+from api.live.frames import Frame
 from docs.generate.markdown import anchor, code
 from schemas.actions import ActionData
 from schemas.events import EventData
@@ -17,7 +20,7 @@ from schemas.signals import SignalData
 PAGE_OF: dict[type, str] = {}
 """On which page a struct is described; the pages of records fill it."""
 
-_KINDS = (ActionData, EventData, SignalData)
+_KINDS = (ActionData, EventData, SignalData, Frame)
 _MANY = 5
 
 
@@ -37,8 +40,6 @@ def describe(kind: kinds.Type) -> str:
             return "null"
         case kinds.LiteralType(values=values):
             return ", ".join(code(value) for value in values)
-        case kinds.UnionType(types=[kinds.StructType(cls=cls), *others]) if len(others) > _MANY:
-            return f"one of [the kinds]({PAGE_OF[cls]})"
         case kinds.UnionType(types=types):
             return " or ".join(describe(each) for each in types)
         case kinds.StructType(cls=cls):
@@ -61,7 +62,7 @@ def link(cls: type[msgspec.Struct]) -> str:
 
 
 def title(cls: type[msgspec.Struct]) -> str:
-    """What a struct is called: actions, events and signals by their kind, the rest by its name."""
+    """What a struct is called: actions, events, signals and frames by their kind, the rest by its name."""
     tag = cls.__struct_config__.tag
     return str(tag) if tag and issubclass(cls, _KINDS) else cls.__name__
 
@@ -76,19 +77,35 @@ def personal(kind: kinds.Type) -> bool:
     return False
 
 
-def fields(cls: type[msgspec.Struct]) -> tuple[kinds.Field, ...]:
+def fields(cls: type[msgspec.Struct]) -> tuple[FieldInfo, ...]:
     """The fields of a struct, in order."""
-    described = kinds.type_info(cls)
-    assert isinstance(described, kinds.StructType)
-    return described.fields
+    return structs.fields(cls)
 
 
-def default(field: kinds.Field) -> str:
+def value(field: FieldInfo) -> str:
+    """What a field can hold, in words."""
+    members = get_args(field.type)
+    if members and all(isinstance(each, type(msgspec.Struct)) for each in members):
+        if len(members) > _MANY:
+            return f"one of [the kinds]({PAGE_OF[members[0]]})"
+        return " or ".join(map(link, members))
+    return describe(kinds.type_info(field.type))
+
+
+def is_personal(field: FieldInfo) -> bool:
+    """Whether a field is marked as personal content."""
+    members = get_args(field.type)
+    if members and all(isinstance(each, type(msgspec.Struct)) for each in members):
+        return False
+    return personal(kinds.type_info(field.type))
+
+
+def default(field: FieldInfo) -> str:
     """The value that a field has when it is left out; empty when it must be given."""
     if field.required:
         return ""
-    value = field.default_factory() if field.default is msgspec.NODEFAULT else field.default
-    return code(json.dumps(msgspec.to_builtins(value)))
+    given = field.default_factory() if field.default is msgspec.NODEFAULT else field.default
+    return code(json.dumps(msgspec.to_builtins(given)))
 
 
 def field_docs(cls: type) -> dict[str, str]:

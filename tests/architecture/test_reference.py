@@ -8,6 +8,7 @@ import pytest
 import typer.main
 
 from api.cli import app
+from api.live.frames import FRAMES
 from api.problems import PROBLEMS
 from docs.generate.http import document, operations
 from docs.generate.pages import REFERENCE, render
@@ -64,6 +65,12 @@ def test_every_event_is_in_the_reference() -> None:
 def test_every_signal_is_in_the_reference() -> None:
     page = _page("records.md")
     assert [tag for tag in _tags(AnySignal) if f"\n### {tag}\n" not in page] == []
+
+
+def test_every_live_frame_is_in_the_reference() -> None:
+    page = _page("live.md")
+    tags = [frame.__struct_config__.tag for frame in FRAMES]
+    assert [tag for tag in tags if f"\n## {tag}\n" not in page] == []
 
 
 def test_every_refusal_and_problem_is_in_the_reference() -> None:
