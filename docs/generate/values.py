@@ -62,7 +62,7 @@ def link(cls: type[msgspec.Struct]) -> str:
 
 
 def title(cls: type[msgspec.Struct]) -> str:
-    """What a struct is called: actions, events, signals and frames by their kind, the rest by its name."""
+    """What a struct is called: by its kind if it is one of several, else by its name."""
     tag = cls.__struct_config__.tag
     return str(tag) if tag and issubclass(cls, _KINDS) else cls.__name__
 
