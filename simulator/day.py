@@ -187,17 +187,17 @@ class Day:
     def _summary(self) -> str:
         measures = self.world.measures
         counts = measures.counts
-        return (
-            f"{len(self._visits)} visiting, {counts['chats']} chats, "
-            f"{counts['messages']} messages, answered in {measures.acknowledged.median}, "
-            f"delivered in {measures.delivered.median}, {counts['broken chains']} broken chains"
+        said = (
+            f"{len(self._visits)} here, {counts['chats']} chats, {counts['messages']} messages, "
+            f"ack {measures.acknowledged.median}, delivery {measures.delivered.median}"
         )
+        broken = counts["broken chains"]
+        return f"{said}, {broken} BROKEN CHAINS" if broken else said
 
 
 def _progress(console: Console) -> Progress:
     return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=20),
+        BarColumn(bar_width=10),
         TimeElapsedColumn(),
         TextColumn("{task.fields[says]}"),
         console=console,

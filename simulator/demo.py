@@ -5,7 +5,7 @@ import itertools
 import logging
 import random
 import secrets
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 
 import httpx
 import msgspec
@@ -41,22 +41,18 @@ async def run_demo(base_url: str, credentials: Credentials, stop: asyncio.Event)
     Needs an admin's credentials. Its operators are made at the first start and used again at the
     next ones. Memory does not grow with time. Raises TurnedAway when the credentials are wrong.
     """
-    stopped = asyncio.create_task(stop.wait())
-    try:
-        while not stop.is_set():
-            demo = asyncio.create_task(_live(base_url, credentials))
-            await asyncio.wait((demo, stopped), return_when=asyncio.FIRST_COMPLETED)
-            demo.cancel()
-            (result,) = await asyncio.gather(demo, return_exceptions=True)
-            if isinstance(result, TurnedAway):
-                raise result
-            if isinstance(result, DeskstreamError | TimeoutError):
-                log_.warning("the demo begins again: %r", result)
-                await asyncio.wait((stopped,), timeout=RETRY_AFTER)
-            elif isinstance(result, Exception):
-                raise result
-    finally:
-        stopped.cancel()
+    while not stop.is_set():
+        try:
+            async with asyncio.TaskGroup() as group:
+                demo = group.create_task(_live(base_url, credentials))
+                await stop.wait()
+                demo.cancel()
+        except* TurnedAway as errors:
+            raise errors.exceptions[0] from None
+        except* (DeskstreamError, TimeoutError) as errors:
+            log_.warning("the demo begins again: %r", errors.exceptions[0])
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), RETRY_AFTER)
 
 
 async def _live(url: str, credentials: Credentials) -> None:

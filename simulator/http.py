@@ -1,5 +1,6 @@
 """The API over HTTP as one person sees it: requests, answers, and what an error means."""
 
+import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -33,6 +34,8 @@ _problems = msgspec.json.Decoder(_Problem)
 
 def open_http(url: str, *, connections: int = CONNECTIONS) -> httpx.AsyncClient:
     """A pool of connections to a server. Close it."""
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # else every request is news
+    logging.getLogger("simulator.transports").setLevel(logging.WARNING)
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=connections)
     return httpx.AsyncClient(base_url=url, limits=limits, timeout=15.0, trust_env=False)
 

@@ -4,6 +4,7 @@ A transport is asked for frames after a cursor and gives them as JSON until the 
 """
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import AsyncGenerator
 from typing import Literal, Protocol
@@ -31,6 +32,10 @@ POLL_WAIT = 5.0
 
 HIGH, LOW = 2_000, 200
 """WebSocket messages not taken yet, at which reading pauses and goes on."""
+
+
+_quiet = logging.getLogger(__name__)
+"""For picows, which would tell of every connection as if somebody had asked."""
 
 
 class StreamLost(DeskstreamError):
@@ -157,6 +162,7 @@ class WebSocketTransport:
                 websocket_handshake_timeout=CONNECT_WITHIN,
                 enable_auto_ping=True,
                 auto_ping_idle_timeout=SILENT_FOR / 2,
+                logger_name=_quiet,
             )
         except (WSError, OSError, TimeoutError) as error:
             raise _refusal(error) from error

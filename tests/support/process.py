@@ -46,7 +46,7 @@ class ServerProcess:
         self.data = data
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self._settings = {"DESKSTREAM_DATA": str(data), "DESKSTREAM_PORT": str(self.port)} | {f"DESKSTREAM_{name.upper()}": text for name, text in settings.items()}
+        self._settings = {f"DESKSTREAM_{name.upper()}": text for name, text in settings.items()}
         self._process: asyncio.subprocess.Process | None = None
         self._said = data.with_name(data.name + ".said")
 
@@ -78,7 +78,8 @@ class ServerProcess:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-c",
-                "import uvloop, logging; from streams.settings import load_settings; from api.serve import run; logging.basicConfig(level=logging.INFO); uvloop.run(run(load_settings()))",
+                "from api.cli import main; main()",
+                *("serve", "--data", str(self.data), "--port", str(self.port)),
                 env={**environment, **DEFAULTS, **self._settings},
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=said,

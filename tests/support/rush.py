@@ -8,7 +8,6 @@ import asyncio
 import random
 from pathlib import Path
 
-from schemas.refusals import DeskstreamError
 from simulator.checker import check
 from simulator.client import Client
 from simulator.dialogue import Dialogue
@@ -20,6 +19,7 @@ from simulator.people import Credentials, Person, add_operator, log_in
 from simulator.visitors import Visitor
 from simulator.world import World
 from streams.log.sqlite import SqliteLog
+from tests.support.eventually import eventually
 
 SPEED = 40.0
 OPERATORS = 4
@@ -69,9 +69,7 @@ class Rush:
     async def more(self, messages: int, within: float = 20.0) -> None:
         """Wait for so many more acknowledged messages. Raises TimeoutError."""
         wanted = self.messages + messages
-        async with asyncio.timeout(within):
-            while self.messages < wanted:
-                await asyncio.sleep(0.01)
+        await eventually(lambda: self.messages >= wanted, within)
 
     async def end(self) -> None:
         """Let the visits end, send everybody home, and wait until all has arrived."""
