@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from api.auth.passwords import Passwords
 from api.gateway import Gateway
-from schemas.actions import AddOperator, CreateAccount
+from schemas.actions import AddOperator, CreateAccount, SetPassword
 from schemas.values import AccountSettings
 from streams.domain.access import Viewer
 
@@ -49,6 +49,16 @@ async def add_admin(gateway: Gateway, passwords: Passwords, new: NewAccount) -> 
         ),
     )
     return Login(new.id, new.admin_login, password, done.version)
+
+
+async def reset_password(
+    gateway: Gateway, passwords: Passwords, account: NewAccount, operator: str
+) -> Login:
+    """Give an operator a new password, of our own unless one is given; it ends their tokens."""
+    password = account.password or secrets.token_urlsafe(12)
+    hashed = await passwords.hash(password)
+    answer = await gateway.act(_system(account.id), SetPassword(operator=operator, hash=hashed))
+    return Login(account.id, account.admin_login, password, answer.version)
 
 
 def _system(account: str) -> Viewer:

@@ -3,14 +3,16 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
-from api.bootstrap import Login, NewAccount, create_account
+from api.bootstrap import Login, NewAccount, create_account, reset_password
 from api.server import Server, bind, configure
 from api.service import Service
 from streams.settings import Settings
 
 FIRST_ACCOUNT = NewAccount("main", "My help desk", "Admin", "admin")
+DEMO_ACCOUNT = NewAccount("demo", "Demo", "Demo admin", "admin")
 
 
 async def run(settings: Settings) -> None:
@@ -19,14 +21,14 @@ async def run(settings: Settings) -> None:
     address = address_of(listener, settings)
     async with running(settings) as service:
         first = await _first_login(service)
-        (settings.data / "address").write_text(address + "\n", encoding="ascii")
         greet(address, first)
-        async with asyncio.TaskGroup() as group:
-            serving = group.create_task(serve(service, listener))
-            demo = group.create_task(_demo(service, address)) if settings.demo else None
-            await serving
-            if demo is not None:
-                demo.cancel()
+        with _published(settings.data / "address", address):
+            async with asyncio.TaskGroup() as group:
+                serving = group.create_task(serve(service, listener))
+                demo = group.create_task(_demo(service, address)) if settings.demo else None
+                await serving
+                if demo is not None:
+                    demo.cancel()
 
 
 @contextlib.asynccontextmanager
@@ -51,6 +53,16 @@ async def serve(service: Service, listener: socket.socket) -> None:
         configure(service.app, service.live.websocket.protocol()), service.live.hub.drain
     )
     await server.serve(sockets=[listener])
+
+
+@contextlib.contextmanager
+def _published(path: Path, address: str) -> Iterator[None]:
+    """Leave word for the command line of where the server is."""
+    path.write_text(address + "\n", encoding="ascii")
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def address_of(listener: socket.socket, settings: Settings) -> str:
@@ -84,7 +96,22 @@ async def _first_login(service: Service) -> Login | None:
 
 
 async def _demo(service: Service, address: str) -> None:
-    raise NotImplementedError
+    """Keep the demo account busy, until cancelled; its admin gets a new password each time."""
+    from simulator.demo import run_demo
+    from simulator.people import Credentials
+
+    login = await _demo_login(service)
+    print(f"Demo: account {login.account}, login {login.login}, password {login.password}")
+    await run_demo(
+        address, Credentials(login.account, login.login, login.password), asyncio.Event()
+    )
+
+
+async def _demo_login(service: Service) -> Login:
+    found = await service.projections.credentials(DEMO_ACCOUNT.id, DEMO_ACCOUNT.admin_login)
+    if found is None:
+        return await create_account(service.gateway, service.passwords, DEMO_ACCOUNT)
+    return await reset_password(service.gateway, service.passwords, DEMO_ACCOUNT, found.operator)
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -122,7 +122,10 @@ class Service:
         return [
             *(decider.run() for decider in self.deciders),
             *(feed.run(partition) for partition in partitions),
-            *(follow_signals(self.log, partition, self.live.hub.signal) for partition in partitions),
+            *(
+                follow_signals(self.log, partition, self.live.hub.signal)
+                for partition in partitions
+            ),
             self.projector.run(),
             self.gateway.run(),
             self.live.hub.run(),

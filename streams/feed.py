@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from copy import copy
 
 from schemas import codec
 from schemas.decisions import Decision
@@ -26,7 +27,8 @@ class EventFeed:
         """`start`: where to begin per partition; elsewhere at the log's first record."""
         self._log = log
         self._positions = {
-            partition: start.get(partition, Acceptance()) for partition in range(log.partitions)
+            partition: copy(start.get(partition, Acceptance()))
+            for partition in range(log.partitions)
         }
         self._subscribers: list[Subscriber] = []
 

@@ -73,7 +73,8 @@ class Settings(BaseSettings):
         10.0, description="Seconds after which a live client that does not read is dropped."
     )
     resume_limit: Annotated[int, Field(ge=10, le=1_000_000)] = Field(
-        10_000, description="Missed events up to which a client resumes; beyond, its state is reset."
+        10_000,
+        description="Missed events with which a client resumes; with more its state is reset.",
     )
     live_buffer: Annotated[int, Field(ge=65_536, le=1_073_741_824)] = Field(
         67_108_864, description="Bytes of recent events kept in memory for resuming clients."

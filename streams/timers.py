@@ -30,9 +30,7 @@ class OfferTimers:
     So the memory is bounded by the offers made within one `no_answer_after`.
     """
 
-    def __init__(
-        self, clock: Clock, append: Callable[[list[Action]], asyncio.Future[int]]
-    ) -> None:
+    def __init__(self, clock: Clock, append: Callable[[list[Action]], asyncio.Future[int]]) -> None:
         self._clock = clock
         self._append = append
         self._offers: list[Offer] = []

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli import admin
+from api.cli.admin import app as admin
 from api.cli.rebuild import rebuild
 from api.cli.serve import serve
 from api.cli.simulate import simulate
@@ -24,7 +24,7 @@ app.command()(serve)
 app.command()(simulate)
 app.command()(rebuild)
 app.command()(verify)
-app.add_typer(admin.app, name="admin")
+app.add_typer(admin, name="admin")
 
 
 def _show_version(wanted: bool) -> None:

@@ -9,6 +9,9 @@ import uvloop
 
 from api.cli.exits import DATA_HELP, clear_errors, settings_with
 
+CHATTY = ("httpx", "picows")
+"""They report every request and connection."""
+
 
 def serve(
     data: Annotated[Path | None, typer.Option(help=DATA_HELP)] = None,
@@ -33,4 +36,6 @@ def serve(
             level=settings.log_level.upper(),
             format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         )
+        for chatty in CHATTY:
+            logging.getLogger(chatty).setLevel(logging.WARNING)
         uvloop.run(run(settings))

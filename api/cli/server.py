@@ -1,0 +1,49 @@
+"""The running server of a data directory, as its command line reaches it."""
+
+import httpx
+
+from schemas.refusals import DeskstreamError
+from streams.settings import Settings
+
+TIMEOUT = 30.0
+
+
+class NotRunning(DeskstreamError):
+    """No server of this data directory is running."""
+
+
+class ServerRefused(DeskstreamError):
+    """The server answered with a problem."""
+
+
+class RunningServer:
+    """Asks the server with the platform's token, which stands in the data directory."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Raises NotRunning."""
+        self._data = settings.data
+        try:
+            address = (settings.data / "address").read_text("ascii").strip()
+            token = (settings.data / "platform.token").read_text("ascii").strip()
+        except FileNotFoundError as error:
+            raise self._not_running() from error
+        if settings.platform_token is not None:
+            token = settings.platform_token.get_secret_value()
+        self._http = httpx.Client(
+            base_url=address, headers={"authorization": f"Bearer {token}"}, timeout=TIMEOUT
+        )
+
+    def ask(self, method: str, path: str, body: object = None) -> httpx.Response:
+        """One request. Raises NotRunning, ServerRefused."""
+        try:
+            response = self._http.request(method, path, json=body)
+        except httpx.HTTPError as error:
+            raise self._not_running() from error
+        if response.is_error:
+            problem = response.json()
+            detail = problem.get("detail") or problem["title"]
+            raise ServerRefused(f"{problem['code']}: {detail}")
+        return response
+
+    def _not_running(self) -> NotRunning:
+        return NotRunning(f"No server of {self._data} is running; start one: deskstream serve")
