@@ -6,7 +6,7 @@ import msgspec
 from sqlalchemy import (
     Column,
     Connection,
-    Integer,
+    Select,
     String,
     Table,
     Text,
@@ -18,7 +18,7 @@ from sqlalchemy import (
 
 from projections.bulk import Bulk
 from projections.errors import Damaged
-from projections.schema import metadata, text
+from projections.schema import WHOLE, metadata, text
 from schemas import codec
 from schemas.events import Event
 from schemas.values import Audience
@@ -28,7 +28,7 @@ events = Table(
     "events",
     metadata,
     Column("account", Text, primary_key=True),
-    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("version", WHOLE, primary_key=True, autoincrement=False),
     text("id"),
     Column("chat", Text),
     text("audience"),
@@ -72,6 +72,11 @@ def after(connection: Connection, account: str, version: int, limit: int) -> lis
         StoredEvent(id=id, version=number, audience=audience, body=bytes(body))
         for number, id, audience, body in rows
     ]
+
+
+def chat_of(account: str, version: int) -> Select[tuple[str | None]]:
+    """The chat of an event, by its version."""
+    return select(events.c.chat).where(events.c.account == account, events.c.version == version)
 
 
 class Events:

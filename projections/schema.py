@@ -5,6 +5,9 @@ from sqlalchemy import BigInteger, Boolean, Column, Integer, MetaData, Table, Te
 SCHEMA = 1
 """Goes up with any change of a table or of what is stored in it; the rows are then built anew."""
 
+WHOLE = BigInteger().with_variant(Integer, "sqlite")
+"""A whole number of up to 64 bits."""
+
 metadata = MetaData()
 
 
@@ -31,5 +34,5 @@ def flag(name: str) -> Column[bool]:
 
 
 def number(name: str) -> Column[int]:
-    """A column of a whole number of up to 64 bits."""
-    return Column(name, BigInteger().with_variant(Integer, "sqlite"), nullable=False)
+    """A column of a whole number."""
+    return Column(name, WHOLE, nullable=False)

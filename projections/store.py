@@ -151,7 +151,10 @@ class Projections:
         chat: str | None = None,
         visitor: str | None = None,
     ) -> Page[MessageView]:
-        """Messages; of one chat, of one visitor over all chats."""
+        """Messages of one chat, or of one visitor over all chats; a visitor's own by default.
+
+        Raises ValueError if staff name neither.
+        """
         return await self._read(lambda c: messages.page(c, viewer, cut, chat=chat, visitor=visitor))
 
     async def message(self, viewer: Viewer, message: str) -> MessageView | None:

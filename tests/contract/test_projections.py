@@ -223,7 +223,7 @@ async def test_nothing_crosses_accounts(projections: Projections, world: World) 
     assert (mine.status, theirs.status) == ("active", "closed")
     third = msgspec.structs.replace(here, account="third")
     assert (await projections.chats(third)).items == []
-    assert (await projections.messages(third)).items == []
+    assert (await projections.messages(third, chat=world.id("c1"))).items == []
     assert await projections.credentials("third", "ana") is None
     assert await projections.operator("third", world.id("ana")) is None
 
@@ -237,6 +237,7 @@ async def test_no_internal_message_reaches_a_visitor(day: Projections, world: Wo
     assert seen == [message for message in everything if not message.internal]
     assert (await day.messages(visitor)).items == seen
     assert await day.message(visitor, internal[0].id) is None
+    assert await day.message(visitor, "no id at all") is None
     assert await day.message(ana, internal[0].id) == internal[0]
     assert await day.message(visitor, seen[0].id) == seen[0]
 
@@ -268,7 +269,7 @@ async def test_whoever_is_neither_staff_nor_visitor_sees_nothing(
 ) -> None:
     system = Viewer(kind="system", id="system", account=ACCOUNT)
     assert (await day.chats(system)).items == []
-    assert (await day.messages(system)).items == []
+    assert (await day.messages(system, chat=world.id("c1"))).items == []
     assert await day.chat(system, world.id("c1")) is None
 
 
@@ -308,9 +309,11 @@ async def test_messages_are_found_by_visitor_over_all_chats(day: Projections, wo
     ana = viewers(world)["ana"]
     by_visitor = (await day.messages(ana, visitor=world.id("c1's visitor"))).items
     assert by_visitor == (await day.messages(ana, chat=world.id("c1"))).items
-    newest = await day.messages(ana, Cut(limit=1, order="newest"))
+    newest = await day.messages(ana, Cut(limit=1, order="newest"), visitor=world.id("c1's visitor"))
     assert newest.items == by_visitor[-1:]
     assert newest.next == newest.items[0].id
+    with pytest.raises(ValueError, match="which chat"):
+        await day.messages(ana)
 
 
 async def test_the_organisation_is_listed_and_found_one_by_one(

@@ -10,7 +10,6 @@ from projections import accounts, rows
 from projections.bulk import SIZES, statements
 from projections.errors import Damaged, Unwritable
 from projections.messages import messages
-from projections.reading import Cut
 from projections.store import Projections
 from projections.take_up import TakeUp
 from schemas.decisions import Decision
@@ -66,7 +65,7 @@ def test_one_text_serves_both_databases(dialect: Dialect, mark: str) -> None:
     assert {size: text.count(mark) for size, text in texts.items()} == {
         size: size * columns for size in SIZES
     }
-    assert "ON CONFLICT (account, id) DO UPDATE SET chat = excluded.chat" in texts[1]
+    assert "ON CONFLICT (account, chat, id) DO UPDATE SET visitor = excluded.visitor" in texts[1]
     assert "ON CONFLICT" not in statements(messages, dialect, replace=False)[1]
 
 
@@ -97,10 +96,10 @@ async def test_events_that_cannot_be_read_show_damage(
     await projections.close()
 
 
-async def test_a_stranger_with_a_visitors_cut_finds_nothing(tmp_path: Path, world: World) -> None:
+async def test_a_bot_with_a_visitors_id_finds_nothing(tmp_path: Path, world: World) -> None:
     projections = await opened(tmp_path / "p", world.decisions)
     stranger = Viewer(kind="bot", id=world.id("c1's visitor"), account=ACCOUNT)
-    assert (await projections.messages(stranger, Cut(limit=1000))).items == []
+    assert (await projections.messages(stranger, chat=world.id("c1"))).items == []
     with pytest.raises(Refused):
         await projections.state_for(stranger)
     await projections.close()
