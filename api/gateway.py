@@ -18,8 +18,8 @@ from schemas.signals import AnySignal, Signal
 from schemas.values import Actor, Audience
 from streams.clock import Clock
 from streams.domain.access import Viewer, allows, permission_for
-from streams.log.partitioner import partition_of
 from streams.log.errors import LogError
+from streams.log.partitioner import partition_of
 from streams.log.port import Log
 
 

@@ -18,6 +18,7 @@ from streams.clock import Clock
 from streams.domain.partition import Partition, fold, judge, judge_malformed
 from streams.log.errors import LogUnavailable
 from streams.log.port import Log, LogRecord
+from streams.queue_signals import queue_signals
 from streams.snapshotting import Snapshotting
 from streams.timers import OfferTimers
 
@@ -119,7 +120,14 @@ class Decider:
                 continue
             decisions = [self._judge(term, record) for record in actions]
             await self._commit(term, decisions)
+            self._tell_waiting(term.partition, decisions)
             self._snapshotting.advance(term.partition, term.acceptance)
+
+    def _tell_waiting(self, partition: Partition, decisions: list[tuple[Decision, bytes]]) -> None:
+        signals = queue_signals(partition, (decision for decision, _ in decisions))
+        values = [codec.encode(signal) for signal in signals]
+        if values:
+            _ = self._log.append("signals", self._number, values)
 
     async def _idle(self, term: Term, start: int) -> None:
         """Finish the snapshot that is being taken, then wait for the action at `start`."""
