@@ -35,6 +35,12 @@ async def rebuild(log: Log, projections: Projections, progress: Progress | None 
     The rows that were there go on being read until then. Raises Hole or MalformedRecord if the
     log itself is broken, Damaged or Unwritable if the new rows cannot be written.
     """
+    fresh = await _build(log, projections, progress)
+    await _switch(log, projections, fresh, progress)
+
+
+async def _build(log: Log, projections: Projections, progress: Progress | None) -> Generation:
+    """New rows beside the ones there, up with the log as it was a moment ago."""
     generations = projections.generations
     fresh = await generations.prepare(log)
     try:
@@ -43,8 +49,16 @@ async def rebuild(log: Log, projections: Projections, progress: Progress | None 
     except BaseException:
         await generations.discard(fresh)
         raise
-    await generations.switch(fresh)
-    await projections.changed()
+    return fresh
+
+
+async def _switch(
+    log: Log, projections: Projections, fresh: Generation, progress: Progress | None
+) -> None:
+    """Read the new rows from now on, up with the log as it is."""
+    await _catch_up(log, fresh, progress)
+    await projections.generations.switch(fresh)
+    projections.forget()
 
 
 async def _catch_up(log: Log, fresh: Generation, progress: Progress | None) -> bool:
@@ -92,6 +106,8 @@ class Projector:
         """Set while the rows follow the log, having caught up with it once."""
         self.verified = asyncio.Event()
         """Set once the whole file was read and found sound, which goes on beside the following."""
+        self._asked = asyncio.Event()
+        self._fresh: Generation | None = None
 
     @property
     def ignored(self) -> int:
@@ -100,12 +116,24 @@ class Projector:
         positions = current.positions.values() if current is not None else ()
         return sum(position.acceptance.ignored for position in positions)
 
+    def renew(self) -> None:
+        """Build the rows anew while those that are there are followed and read."""
+        self._asked.set()
+
+    @property
+    def renewing(self) -> bool:
+        """Whether rows are being built anew because that was asked for."""
+        return self._asked.is_set()
+
     async def run(self) -> None:
         """Follow until cancelled. Raises what rows built anew would not mend: a broken log."""
         generations = self._projections.generations
         await generations.compare(self._log)
         while True:
-            if generations.fault is not None:
+            if self._fresh is not None:
+                await _switch(self._log, self._projections, self._fresh, self._progress)
+                self._built()
+            elif generations.fault is not None:
                 await self._rebuild(generations.fault)
                 continue
             try:
@@ -124,13 +152,24 @@ class Projector:
             log_.error("projections: cannot be built anew now: %s", error)
             await asyncio.sleep(self._retry_after)
         else:
-            self.verified.set()
-            log_.warning("projections: built anew")
+            self._built()
+
+    def _built(self) -> None:
+        self._fresh = None
+        self._asked.clear()
+        self.verified.set()
+        log_.warning("projections: built anew")
+
+    async def _build_beside(self) -> None:
+        """Build new rows when that is asked for; then the following ends, for the switch."""
+        await self._asked.wait()
+        log_.warning("projections: building them anew, as asked")
+        self._fresh = await _build(self._log, self._projections, self._progress)
 
     async def _follow_all(self) -> None:
         """Follow until something is wrong, which is raised."""
         work = [self._follow(partition) for partition in range(self._log.partitions)]
-        tasks = [asyncio.create_task(one) for one in (*work, self._watch())]
+        tasks = [asyncio.create_task(one) for one in (*work, self._watch(), self._build_beside())]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from msgspec.structs import replace
 from sqlalchemy import Connection, make_url
 
 from projections import accounts, chats, desks, events, groups, messages, operators, visitors
@@ -77,13 +78,18 @@ class Projections:
         """
         if self.generations.current is None:
             raise NotReady(self.generations.fault or "closed")
-        await self.generations.current.apply(Batch(partition, decisions, position, digest))
+        await self.generations.current.apply(Batch(partition, decisions, replace(position), digest))
 
     async def positions(self) -> dict[int, Acceptance]:
-        """How far each partition was taken up; one that is not named, not at all."""
+        """How far each partition was taken up; one that is not named, not at all.
+
+        The caller's own copies: whoever reads on from there changes them.
+        """
         current = self.generations.current
         positions = current.positions if current is not None else {}
-        return {partition: position.acceptance for partition, position in positions.items()}
+        return {
+            partition: replace(position.acceptance) for partition, position in positions.items()
+        }
 
     async def reached(self, account: str, version: int, timeout: float) -> bool:
         """Wait until the rows have this version; False when `timeout` seconds are over first."""

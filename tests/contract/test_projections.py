@@ -80,6 +80,11 @@ async def test_the_version_and_the_position_are_those_of_the_last_decision(
     assert await day.positions() == {0: position(len(world.decisions))}
 
 
+async def test_a_position_belongs_to_who_asked_for_it(day: Projections, world: World) -> None:
+    (await day.positions())[0].offset += 1
+    assert await day.positions() == {0: position(len(world.decisions))}
+
+
 async def test_what_was_taken_up_is_there_after_a_restart(url: str, world: World) -> None:
     first = await Projections.open(url)
     await take(first, world.decisions)
