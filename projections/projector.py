@@ -58,7 +58,6 @@ async def _switch(
     """Read the new rows from now on, up with the log as it is."""
     await _catch_up(log, fresh, progress)
     await projections.generations.switch(fresh)
-    projections.forget()
 
 
 async def _catch_up(log: Log, fresh: Generation, progress: Progress | None) -> bool:
