@@ -108,6 +108,8 @@ class Service:
 
     async def run(self) -> None:
         """Work until cancelled. Raises what cannot be healed by going on: a broken log, a bug."""
+        # Positions in another log, or in a longer one, are none.
+        await self.projections.generations.compare(self.log)
         self.feed = EventFeed(self.log, await self.projections.positions())
         # In this order: whoever is answered finds that the caches know of it already.
         self.feed.subscribe(self.tokens.decided)
