@@ -19,6 +19,7 @@ from schemas.refusals import Refused
 from streams.domain.access import Permission, Viewer, allows
 
 VERSION_HEADER = "deskstream-version"
+VERSION_PARAMETER = "version"
 KEY_HEADER = "idempotency-key"
 
 VERSION_TIMEOUT = 2.0
@@ -68,17 +69,16 @@ class Call:
         return await self.services.gateway.act(self.viewer, data, key=self.key)
 
     async def fresh(self) -> None:
-        """Wait for the version that the request asks for, if it does.
+        """Wait for the version that the request asks for, if it does: before the first query.
 
         Raises Problem `version_not_reached`, or `invalid` for what is no version.
         """
-        asked = self.request.headers.get(VERSION_HEADER) or self.request.query_params.get("version")
-        if asked is None:
-            return
-        if not (asked.isascii() and asked.isdigit() and len(asked) <= _DIGITS):
-            part = InvalidPart(detail="It is no version.", parameter=VERSION_HEADER)
-            raise Problem("invalid", errors=(part,))
-        if not await self.reached(int(asked)):
+        asked = (
+            self.request.headers.get(VERSION_HEADER),
+            self.request.query_params.get(VERSION_PARAMETER),
+        )
+        version = max((_version(text) for text in asked if text is not None), default=0)
+        if version and not await self.reached(version):
             raise Problem("version_not_reached", headers={"retry-after": "1"})
 
     async def reached(self, version: int) -> bool:
@@ -89,6 +89,7 @@ class Call:
 
     async def show(self, view: View, unknown: str) -> Response:
         """The answer to a read: the view, or a problem when there is none."""
+        await self.fresh()
         version = await self.services.projections.version(self.viewer.account)
         found = await view()
         if found is None:
@@ -117,6 +118,14 @@ class Call:
         return Response(status_code=204, headers={VERSION_HEADER: str(done.version)})
 
 
+def _version(text: str) -> int:
+    """The version that a header or parameter names. Raises Problem `invalid`."""
+    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS):
+        part = InvalidPart(detail="It is no version.", parameter=VERSION_HEADER)
+        raise Problem("invalid", errors=(part,))
+    return int(text)
+
+
 def answer(
     record: Record, *, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
@@ -129,17 +138,9 @@ def answer(
     )
 
 
-async def writing(request: Request) -> Call:
-    """The call of an endpoint that writes."""
+async def call_of(request: Request) -> Call:
+    """The call of an endpoint."""
     return Call(request)
 
 
-async def reading(request: Request) -> Call:
-    """The call of an endpoint that reads: at the version that was asked for, or newer."""
-    call = Call(request)
-    await call.fresh()
-    return call
-
-
-Writing = Annotated[Call, Depends(writing)]
-Reading = Annotated[Call, Depends(reading)]
+Caller = Annotated[Call, Depends(call_of)]

@@ -7,7 +7,7 @@ import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from api.call import KEY_HEADER, MAX_VERSION, VERSION_HEADER
+from api.call import KEY_HEADER, MAX_VERSION, VERSION_HEADER, VERSION_PARAMETER
 from api.examples import EXAMPLES
 from api.live_openapi import LIVE_PATHS, LIVE_RECORDS, RESET
 from api.problems import ProblemDocument
@@ -60,7 +60,8 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "IdempotencyKey": {
         "name": KEY_HEADER.title(),
         "in": "header",
-        "description": "Names this write, so that its repeats do nothing but get its answer.",
+        "description": "Names this write, so that its repeats do nothing but get its answer: "
+        "one name for one write of one viewer, whatever its route or connection.",
         "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
     },
     "MinimumVersion": {
@@ -70,7 +71,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "schema": _VERSION,
     },
     "MinimumVersionInQuery": {
-        "name": "version",
+        "name": VERSION_PARAMETER,
         "in": "query",
         "description": "As the header Deskstream-Version.",
         "schema": _VERSION,

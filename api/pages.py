@@ -81,6 +81,7 @@ async def show_page(
     """One page of a list: its name (cursors are good for that list alone) and its record."""
     name, record = listing
     cut = paging.cut(name)
+    await call.fresh()
     version = await call.services.projections.version(call.viewer.account)
     page = await query(cut)
     following = paging.next(name, page.next)

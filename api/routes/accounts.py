@@ -10,7 +10,7 @@ from api.answers import NewAccountAnswer
 from api.auth.passwords import NewPassword
 from api.bodies import ActionBody, JsonBody
 from api.bootstrap import NewAccount, add_admin, create_account
-from api.call import VERSION_TIMEOUT, Reading, Writing, answer
+from api.call import VERSION_TIMEOUT, Caller, answer
 from api.operations import Operations, Says
 from api.services import Services
 from projections.store import Cut
@@ -95,7 +95,7 @@ async def get_account_for_platform(account: PathAccount, request: Request) -> Re
 
 
 @operation("GET", "/v1/account", Says(answer=AccountView, headers=("Version",)))
-async def get_account(call: Reading) -> Response:
+async def get_account(call: Caller) -> Response:
     """Show one's own account with its settings."""
     call.require("account:read")
     projections = call.services.projections
@@ -107,7 +107,7 @@ async def get_account(call: Reading) -> Response:
     "/v1/account",
     Says(answer=AccountView, body=_SETTINGS.body.type, headers=("Version",), accepted=True),
 )
-async def patch_account(call: Writing) -> Response:
+async def patch_account(call: Caller) -> Response:
     """Change the settings that are given."""
     done = await call.act(await _SETTINGS.read(call.request))
     projections = call.services.projections

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from api.answers import ChatPage, PositionView
 from api.bodies import ActionBody
-from api.call import Call, PathId, Reading, Writing
+from api.call import Call, Caller, PathId
 from api.operations import Operations, Says
 from api.pages import InEitherOrder, show_page
 from schemas.actions import CloseChat, JoinChat, LeaveChat, MarkRead, RequestChat, Transfer
@@ -38,7 +38,7 @@ def _changes(body: type | None, *codes: str) -> Says:
     Says(answer=ChatPage, headers=("Version", "Link"), codes=("cursor_invalid",)),
 )
 async def list_chats(
-    call: Reading,
+    call: Caller,
     paging: InEitherOrder,
     status: Annotated[ChatStatus | None, Query(description="Only those of this status.")] = None,
 ) -> Response:
@@ -72,7 +72,7 @@ async def list_chats(
         accepted=True,
     ),
 )
-async def post_chat(call: Writing) -> Response:
+async def post_chat(call: Caller) -> Response:
     """Ask for a chat, as a visitor: it is offered to a desk at once, or queued."""
     call.require("chat:request")
     done = await call.act(await _REQUEST.read(call.request, visitor=call.viewer.id))
@@ -82,7 +82,7 @@ async def post_chat(call: Writing) -> Response:
 @operation(
     "GET", "/v1/chats/{chat}", Says(answer=ChatView, codes=(_UNKNOWN,), headers=("Version",))
 )
-async def get_chat(chat: PathId, call: Reading) -> Response:
+async def get_chat(chat: PathId, call: Caller) -> Response:
     """Show a chat, open or closed."""
     call.require("chat:read")
     projections = call.services.projections
@@ -101,13 +101,13 @@ async def get_chat(chat: PathId, call: Reading) -> Response:
         "already_in_chat",
     ),
 )
-async def join_chat(chat: PathId, call: Writing) -> Response:
+async def join_chat(chat: PathId, call: Caller) -> Response:
     """Take a chat, or come in beside its owner."""
     return await _shown(call, await call.act(await _JOIN.read(call.request, chat=chat)), chat)
 
 
 @operation("POST", "/v1/chats/{chat}/leave", _changes(None, "owner_stays", "not_in_chat"))
-async def leave_chat(chat: PathId, call: Writing) -> Response:
+async def leave_chat(chat: PathId, call: Caller) -> Response:
     """Leave a chat as its participant or observer."""
     return await _shown(call, await call.act(LeaveChat(chat=chat)), chat)
 
@@ -125,7 +125,7 @@ async def leave_chat(chat: PathId, call: Writing) -> Response:
         "operator_unavailable",
     ),
 )
-async def transfer_chat(chat: PathId, call: Writing) -> Response:
+async def transfer_chat(chat: PathId, call: Caller) -> Response:
     """Hand a chat over to a desk, an operator or a group."""
     done = await call.act(await _TRANSFER.read(call.request, chat=chat))
     return await _shown(call, done, chat)
@@ -136,13 +136,13 @@ async def transfer_chat(chat: PathId, call: Writing) -> Response:
     "/v1/chats/{chat}/read",
     _changes(_READ.body.type, "message_unknown", "not_in_chat", "observer_silent"),
 )
-async def mark_read(chat: PathId, call: Writing) -> Response:
+async def mark_read(chat: PathId, call: Caller) -> Response:
     """Say up to which message one has read."""
     return await _shown(call, await call.act(await _READ.read(call.request, chat=chat)), chat)
 
 
 @operation("POST", "/v1/chats/{chat}/close", _changes(None))
-async def close_chat(chat: PathId, call: Writing) -> Response:
+async def close_chat(chat: PathId, call: Caller) -> Response:
     """End a chat."""
     return await _shown(call, await call.act(CloseChat(chat=chat)), chat)
 
@@ -152,7 +152,7 @@ async def close_chat(chat: PathId, call: Writing) -> Response:
     "/v1/chats/{chat}/position",
     Says(answer=PositionView, codes=(_UNKNOWN,), headers=("Version",)),
 )
-async def get_position(chat: PathId, call: Reading) -> Response:
+async def get_position(chat: PathId, call: Caller) -> Response:
     """Show a chat's place in its queue."""
     call.require("chat:read")
 

@@ -4,7 +4,7 @@ from starlette.responses import Response
 
 from api.answers import DeskPage
 from api.bodies import ActionBody
-from api.call import Call, PathId, Reading, Writing
+from api.call import Call, Caller, PathId
 from api.operations import Operations, Says
 from api.pages import OldestFirst, show_page
 from schemas.actions import AddDesk, ChangeDesk, LeaveDesk, RemoveDesk, StaffDesk
@@ -29,7 +29,7 @@ operation = Operations("desks")
     "/v1/desks",
     Says(answer=DeskPage, headers=("Version", "Link"), codes=("cursor_invalid",)),
 )
-async def list_desks(call: Reading, paging: OldestFirst) -> Response:
+async def list_desks(call: Caller, paging: OldestFirst) -> Response:
     """List the desks, personal ones too, with their loads."""
     call.require("desk:read")
     projections, account = call.services.projections, call.viewer.account
@@ -50,7 +50,7 @@ async def list_desks(call: Reading, paging: OldestFirst) -> Response:
         accepted=True,
     ),
 )
-async def post_desk(call: Writing) -> Response:
+async def post_desk(call: Caller) -> Response:
     """Add a shared desk."""
     done = await call.act(await _NEW.read(call.request))
     return await _shown(call, done, done.id or "", made=True)
@@ -59,7 +59,7 @@ async def post_desk(call: Writing) -> Response:
 @operation(
     "GET", "/v1/desks/{desk}", Says(answer=DeskView, codes=(_UNKNOWN,), headers=("Version",))
 )
-async def get_desk(desk: PathId, call: Reading) -> Response:
+async def get_desk(desk: PathId, call: Caller) -> Response:
     """Show a desk."""
     call.require("desk:read")
     projections = call.services.projections
@@ -77,7 +77,7 @@ async def get_desk(desk: PathId, call: Reading) -> Response:
         accepted=True,
     ),
 )
-async def patch_desk(desk: PathId, call: Writing) -> Response:
+async def patch_desk(desk: PathId, call: Caller) -> Response:
     """Change a desk's name, limit or groups."""
     done = await call.act(await _CHANGE.read(call.request, desk=desk))
     return await _shown(call, done, desk)
@@ -88,19 +88,19 @@ async def patch_desk(desk: PathId, call: Writing) -> Response:
     "/v1/desks/{desk}",
     Says(status=204, codes=(_UNKNOWN, "desk_busy", "desk_personal"), headers=("Version",)),
 )
-async def delete_desk(desk: PathId, call: Writing) -> Response:
+async def delete_desk(desk: PathId, call: Caller) -> Response:
     """Remove a shared desk that serves nobody."""
     return await call.done(await call.act(RemoveDesk(desk=desk)))
 
 
 @operation("PUT", "/v1/desks/{desk}/staff/{operator}", _STAFFED)
-async def put_staff(desk: PathId, operator: PathId, call: Writing) -> Response:
+async def put_staff(desk: PathId, operator: PathId, call: Caller) -> Response:
     """Seat an operator at a shared desk."""
     return await _shown(call, await call.act(StaffDesk(desk=desk, operator=operator)), desk)
 
 
 @operation("DELETE", "/v1/desks/{desk}/staff/{operator}", _STAFFED)
-async def delete_staff(desk: PathId, operator: PathId, call: Writing) -> Response:
+async def delete_staff(desk: PathId, operator: PathId, call: Caller) -> Response:
     """Take an operator away from a shared desk."""
     return await _shown(call, await call.act(LeaveDesk(desk=desk, operator=operator)), desk)
 

@@ -4,7 +4,7 @@ from starlette.responses import Response
 
 from api.answers import GroupPage
 from api.bodies import ActionBody
-from api.call import Call, PathId, Reading, Writing
+from api.call import Call, Caller, PathId
 from api.operations import Operations, Says
 from api.pages import OldestFirst, show_page
 from schemas.actions import AddGroup, ChangeGroup, RemoveGroup
@@ -23,7 +23,7 @@ operation = Operations("groups")
     "/v1/groups",
     Says(answer=GroupPage, headers=("Version", "Link"), codes=("cursor_invalid",)),
 )
-async def list_groups(call: Reading, paging: OldestFirst) -> Response:
+async def list_groups(call: Caller, paging: OldestFirst) -> Response:
     """List the groups."""
     call.require("group:read")
     projections, account = call.services.projections, call.viewer.account
@@ -43,7 +43,7 @@ async def list_groups(call: Reading, paging: OldestFirst) -> Response:
         accepted=True,
     ),
 )
-async def post_group(call: Writing) -> Response:
+async def post_group(call: Caller) -> Response:
     """Add a group."""
     done = await call.act(await _NEW.read(call.request))
     return await _shown(call, done, done.id or "", made=True)
@@ -52,7 +52,7 @@ async def post_group(call: Writing) -> Response:
 @operation(
     "GET", "/v1/groups/{group}", Says(answer=GroupView, codes=(_UNKNOWN,), headers=("Version",))
 )
-async def get_group(group: PathId, call: Reading) -> Response:
+async def get_group(group: PathId, call: Caller) -> Response:
     """Show a group."""
     call.require("group:read")
     projections = call.services.projections
@@ -70,7 +70,7 @@ async def get_group(group: PathId, call: Reading) -> Response:
         accepted=True,
     ),
 )
-async def patch_group(group: PathId, call: Writing) -> Response:
+async def patch_group(group: PathId, call: Caller) -> Response:
     """Rename a group."""
     done = await call.act(await _CHANGE.read(call.request, group=group))
     return await _shown(call, done, group)
@@ -81,7 +81,7 @@ async def patch_group(group: PathId, call: Writing) -> Response:
     "/v1/groups/{group}",
     Says(status=204, codes=(_UNKNOWN, "group_busy"), headers=("Version",)),
 )
-async def delete_group(group: PathId, call: Writing) -> Response:
+async def delete_group(group: PathId, call: Caller) -> Response:
     """Remove a group that has no open chat; its desks stay."""
     return await call.done(await call.act(RemoveGroup(group=group)))
 

@@ -7,7 +7,7 @@ from api.answers import LoginAnswer, TokenList, TokenView
 from api.auth.passwords import Password
 from api.auth.token_directory import digest_of, new_token
 from api.bodies import JsonBody
-from api.call import VERSION_TIMEOUT, Call, PathId, Reading, Writing, answer
+from api.call import VERSION_TIMEOUT, Call, Caller, PathId, answer
 from api.edge import address_of
 from api.operations import Operations, Says
 from api.problems import Problem
@@ -64,7 +64,7 @@ async def login(request: Request) -> Response:
 
 
 @operation("POST", "/v1/logout", Says(status=204))
-async def logout(call: Writing) -> Response:
+async def logout(call: Caller) -> Response:
     """End the token of this request."""
     call.require("token:revoke", owner=call.viewer.id)
     return await call.done(
@@ -73,10 +73,11 @@ async def logout(call: Writing) -> Response:
 
 
 @operation("GET", "/v1/tokens", Says(answer=TokenList, codes=("operator_unknown",)))
-async def list_tokens(call: Reading, operator: PathId | None = None) -> Response:
+async def list_tokens(call: Caller, operator: PathId | None = None) -> Response:
     """List the valid tokens of oneself, or for admins of any operator."""
     owner = operator or call.viewer.id
     call.require("token:revoke", owner=owner)
+    await call.fresh()
     projections = call.services.projections
     if await projections.operator(call.viewer.account, owner) is None:
         raise Refused("operator_unknown")
@@ -87,7 +88,7 @@ async def list_tokens(call: Reading, operator: PathId | None = None) -> Response
 
 
 @operation("DELETE", "/v1/tokens/{token}", Says(status=204, codes=("token_unknown",)))
-async def revoke_token(token: PathId, call: Writing) -> Response:
+async def revoke_token(token: PathId, call: Caller) -> Response:
     """End a token: one's own, or for admins any operator's. Its open streams end too."""
     row = await call.services.projections.token(token)
     if row is None or not allows(

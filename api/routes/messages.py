@@ -5,7 +5,7 @@ from starlette.responses import Response
 
 from api.answers import MessagePage, MessagePostedAnswer
 from api.bodies import ActionBody, JsonBody
-from api.call import VERSION_HEADER, Call, PathId, Reading, Writing, answer
+from api.call import VERSION_HEADER, Call, Caller, PathId, answer
 from api.operations import Operations, Says
 from api.pages import InEitherOrder, show_page
 from api.routes.chats import visible_chat
@@ -62,9 +62,10 @@ async def post_message(chat: PathId, request: Request) -> Response:
     "/v1/chats/{chat}/messages",
     Says(answer=MessagePage, codes=("chat_unknown", "cursor_invalid"), headers=("Version", "Link")),
 )
-async def list_messages(chat: PathId, call: Reading, paging: InEitherOrder) -> Response:
+async def list_messages(chat: PathId, call: Caller, paging: InEitherOrder) -> Response:
     """List a chat's messages that one may see."""
     call.require("chat:read")
+    await call.fresh()
     await visible_chat(call, chat)
     projections, viewer = call.services.projections, call.viewer
     return await show_page(
@@ -80,7 +81,7 @@ async def list_messages(chat: PathId, call: Reading, paging: InEitherOrder) -> R
     "/v1/chats/{chat}/typing",
     Says(status=204, body=TypingBody, codes=("chat_unknown", "chat_closed"), writes=False),
 )
-async def post_typing(chat: PathId, call: Writing) -> Response:
+async def post_typing(chat: PathId, call: Caller) -> Response:
     """Tell whoever is connected that one writes, or has stopped. Nothing is stored."""
     call.require("chat:type")
     body = await _TYPING.read(call.request)

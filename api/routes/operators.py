@@ -5,7 +5,7 @@ from starlette.responses import Response
 from api.answers import OperatorPage
 from api.auth.passwords import NewPassword, Password
 from api.bodies import ActionBody, JsonBody
-from api.call import Call, PathId, Reading, Writing
+from api.call import Call, Caller, PathId
 from api.operations import Operations, Says
 from api.pages import OldestFirst, show_page
 from api.problems import Problem
@@ -57,7 +57,7 @@ operation = Operations("operators")
     "/v1/operators",
     Says(answer=OperatorPage, headers=("Version", "Link"), codes=("cursor_invalid",)),
 )
-async def list_operators(call: Reading, paging: OldestFirst) -> Response:
+async def list_operators(call: Caller, paging: OldestFirst) -> Response:
     """List the operators."""
     call.require("operator:read")
     projections, account = call.services.projections, call.viewer.account
@@ -78,7 +78,7 @@ async def list_operators(call: Reading, paging: OldestFirst) -> Response:
         accepted=True,
     ),
 )
-async def post_operator(call: Writing) -> Response:
+async def post_operator(call: Caller) -> Response:
     """Add an operator, with a personal desk."""
     call.require("operator:write")
     body = await _NEW.read(call.request)
@@ -103,7 +103,7 @@ async def post_operator(call: Writing) -> Response:
     "/v1/operators/{operator}",
     Says(answer=OperatorView, codes=(_UNKNOWN,), headers=("Version",)),
 )
-async def get_operator(operator: PathId, call: Reading) -> Response:
+async def get_operator(operator: PathId, call: Caller) -> Response:
     """Show an operator."""
     call.require("operator:read")
     projections = call.services.projections
@@ -121,7 +121,7 @@ async def get_operator(operator: PathId, call: Reading) -> Response:
         accepted=True,
     ),
 )
-async def patch_operator(operator: PathId, call: Writing) -> Response:
+async def patch_operator(operator: PathId, call: Caller) -> Response:
     """Change an operator's name or role."""
     done = await call.act(await _CHANGE.read(call.request, operator=operator))
     return await _shown(call, done, operator)
@@ -132,7 +132,7 @@ async def patch_operator(operator: PathId, call: Writing) -> Response:
     "/v1/operators/{operator}",
     Says(status=204, codes=(_UNKNOWN, "operator_busy", "last_admin"), headers=("Version",)),
 )
-async def delete_operator(operator: PathId, call: Writing) -> Response:
+async def delete_operator(operator: PathId, call: Caller) -> Response:
     """Remove an operator who owns no open chat. All their tokens end."""
     return await call.done(await call.act(RemoveOperator(operator=operator)))
 
@@ -148,20 +148,20 @@ async def delete_operator(operator: PathId, call: Writing) -> Response:
         accepted=True,
     ),
 )
-async def put_availability(operator: PathId, call: Writing) -> Response:
+async def put_availability(operator: PathId, call: Caller) -> Response:
     """Say how reachable an operator is: oneself, or for supervisors anybody."""
     done = await call.act(await _AVAILABILITY.read(call.request, operator=operator))
     return await _shown(call, done, operator)
 
 
 @operation("POST", "/v1/operators/{operator}/pause", _CHANGED)
-async def pause_operator(operator: PathId, call: Writing) -> Response:
+async def pause_operator(operator: PathId, call: Caller) -> Response:
     """Take no new chats."""
     return await _shown(call, await call.act(PauseOperator(operator=operator)), operator)
 
 
 @operation("POST", "/v1/operators/{operator}/activate", _CHANGED)
-async def activate_operator(operator: PathId, call: Writing) -> Response:
+async def activate_operator(operator: PathId, call: Caller) -> Response:
     """Take new chats again."""
     return await _shown(call, await call.act(ActivateOperator(operator=operator)), operator)
 
@@ -176,7 +176,7 @@ async def activate_operator(operator: PathId, call: Writing) -> Response:
         headers=("Version",),
     ),
 )
-async def put_password(operator: PathId, call: Writing) -> Response:
+async def put_password(operator: PathId, call: Caller) -> Response:
     """Set a password: one's own, or for admins anybody's. All their tokens end."""
     call.require("operator:password", owner=operator)
     body = await _PASSWORD.read(call.request)

@@ -1,7 +1,9 @@
 """What whoever runs the service asks: is it alive, is it ready, what does it count."""
 
 import asyncio
+from typing import Annotated
 
+from fastapi import Path
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -14,6 +16,8 @@ from api.services import Check, Part, Services
 
 CHECK_TIMEOUT = 2.0
 """Seconds that a part has to say how it is."""
+
+Code = Annotated[str, Path(pattern="^[a-z_]{1,64}$")]
 
 operation = Operations("system")
 
@@ -48,7 +52,7 @@ async def get_metrics(request: Request) -> Response:
 @operation(
     "GET", "/problems/{code}", Says(answer=ProblemView, codes=("not_found",), security="public")
 )
-async def get_problem(code: str, request: Request) -> Response:
+async def get_problem(code: Code, request: Request) -> Response:
     """Explain a problem's code: where a problem's `type` leads."""
     if code not in STATUS:
         raise Problem("not_found")

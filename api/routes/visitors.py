@@ -5,7 +5,7 @@ from starlette.responses import Response
 
 from api.answers import MessagePage, VisitorAnswer, VisitorPage, VisitorTokenAnswer
 from api.bodies import ActionBody, JsonBody
-from api.call import VERSION_HEADER, VERSION_TIMEOUT, Call, PathId, Reading, Writing, answer
+from api.call import VERSION_HEADER, VERSION_TIMEOUT, Call, Caller, PathId, answer
 from api.operations import Operations, Says
 from api.pages import InEitherOrder, OldestFirst, show_page
 from api.services import Services
@@ -74,7 +74,7 @@ async def post_visitor(request: Request) -> Response:
     "/v1/visitors/me/token",
     Says(answer=VisitorTokenAnswer, codes=(_UNKNOWN,), writes=False),
 )
-async def renew_visitor_token(call: Writing) -> Response:
+async def renew_visitor_token(call: Caller) -> Response:
     """Get a visitor's token that lasts longer than the one this request carries."""
     viewer = call.viewer
     if viewer.kind != "visitor":
@@ -90,7 +90,7 @@ async def renew_visitor_token(call: Writing) -> Response:
     "/v1/visitors",
     Says(answer=VisitorPage, headers=("Version", "Link"), codes=("cursor_invalid",)),
 )
-async def list_visitors(call: Reading, paging: OldestFirst) -> Response:
+async def list_visitors(call: Caller, paging: OldestFirst) -> Response:
     """List the visitors, for staff."""
     call.require("visitor:read", owner="")
     projections, account = call.services.projections, call.viewer.account
@@ -104,7 +104,7 @@ async def list_visitors(call: Reading, paging: OldestFirst) -> Response:
     "/v1/visitors/{visitor}",
     Says(answer=VisitorView, codes=(_UNKNOWN,), headers=("Version",)),
 )
-async def get_visitor(visitor: PathId, call: Reading) -> Response:
+async def get_visitor(visitor: PathId, call: Caller) -> Response:
     """Show a visitor: oneself, or for staff anybody."""
     _must_see(call, visitor)
     projections = call.services.projections
@@ -122,7 +122,7 @@ async def get_visitor(visitor: PathId, call: Reading) -> Response:
         accepted=True,
     ),
 )
-async def patch_visitor(visitor: PathId, call: Writing) -> Response:
+async def patch_visitor(visitor: PathId, call: Caller) -> Response:
     """Change a visitor's name or address: one's own, or for staff anybody's."""
     _must_see(call, visitor)
     call.require("visitor:write", owner=visitor)
@@ -139,9 +139,10 @@ async def patch_visitor(visitor: PathId, call: Writing) -> Response:
     "/v1/visitors/{visitor}/messages",
     Says(answer=MessagePage, codes=(_UNKNOWN, "cursor_invalid"), headers=("Version", "Link")),
 )
-async def list_visitor_messages(visitor: PathId, call: Reading, paging: InEitherOrder) -> Response:
+async def list_visitor_messages(visitor: PathId, call: Caller, paging: InEitherOrder) -> Response:
     """List a visitor's messages over all chats."""
     _must_see(call, visitor)
+    await call.fresh()
     projections, viewer = call.services.projections, call.viewer
     if await projections.visitor(viewer.account, visitor) is None:
         raise Refused(_UNKNOWN)
