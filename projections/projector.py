@@ -56,8 +56,13 @@ async def _switch(
     log: Log, projections: Projections, fresh: Generation, progress: Progress | None
 ) -> None:
     """Read the new rows from now on, up with the log as it is."""
-    await _catch_up(log, fresh, progress)
+    try:
+        await _catch_up(log, fresh, progress)
+    except BaseException:
+        await projections.generations.discard(fresh)
+        raise
     await projections.generations.switch(fresh)
+    await projections.changed()
 
 
 async def _catch_up(log: Log, fresh: Generation, progress: Progress | None) -> bool:
@@ -129,16 +134,20 @@ class Projector:
         generations = self._projections.generations
         await generations.compare(self._log)
         while True:
-            if self._fresh is not None:
-                await _switch(self._log, self._projections, self._fresh, self._progress)
-                self._built()
-            elif generations.fault is not None:
+            if self._fresh is None and generations.fault is not None:
                 await self._rebuild(generations.fault)
                 continue
             try:
+                if self._fresh is not None:
+                    await _switch(self._log, self._projections, self._fresh, self._progress)
+                    self._built()
                 await self._follow_all()
             except Damaged as error:
                 generations.report(error)
+            except Unwritable as error:  # of new rows: those that are there are still followed
+                log_.error("projections: cannot be built anew now: %s", error)
+                self._fresh = None
+                self._asked.clear()
             finally:
                 self.ready.clear()
                 self._behind = set(range(self._log.partitions))

@@ -306,6 +306,37 @@ async def test_whoever_waits_is_woken_by_new_rows_too(
     await projections.close()
 
 
+async def test_rows_are_built_anew_on_request_while_chats_go_on(
+    path: Path, log: MemoryLog, world: World
+) -> None:
+    async with following(log, path) as (projections, projector):
+        before = await state(projections, world)
+        old = projections.generations.current
+        with heard("built anew") as built:
+            projector.renew()
+            await log.append("events", 1, records(of_account(world.decisions, "other")))
+            await asyncio.wait_for(built.wait(), WAIT)
+        assert projections.generations.current is not old
+        assert not projector.renewing
+        assert await state(projections, world) == before
+        assert await projections.reached("other", world.decisions[-1].version, WAIT)
+
+
+async def test_rows_that_cannot_be_built_anew_now_leave_the_old_ones_followed(
+    path: Path, log: MemoryLog, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with following(log, path) as (projections, projector):
+        beside = projections.generations.beside
+        monkeypatch.setattr(projections.generations, "beside", path.parent / "none" / "rebuild")
+        with heard("cannot be built anew now") as refused:
+            projector.renew()
+            await asyncio.wait_for(refused.wait(), WAIT)
+        monkeypatch.setattr(projections.generations, "beside", beside)
+        await log.append("events", 1, records(of_account(world.decisions, "other")))
+        assert await projections.reached("other", world.decisions[-1].version, WAIT)
+        assert not projector.renewing
+
+
 async def test_old_rows_that_the_new_code_cannot_read_are_not_shown(
     path: Path, log: MemoryLog, world: World
 ) -> None:
