@@ -25,14 +25,14 @@ class AnswerCheck:
         self._verdict = verdict
         self._clients: dict[_Actor, list[tuple[ClientHistory, bytearray]]] = {}
         self._decided: set[int] = set()
-        """Fingerprints of the (account, actor, key) and (account, action) decided so far."""
+        """Fingerprints of the (account, actor, key) and (partition, action) decided so far."""
         for history in histories:
             viewer = history.viewer
             actor = (viewer.account, viewer.kind, viewer.id)
             met = bytearray(len(history.sent))
             self._clients.setdefault(actor, []).append((history, met))
 
-    def take(self, decision: Decision) -> None:
+    def take(self, decision: Decision, partition: int) -> None:
         """The next accepted decision of a partition."""
         actor = (decision.account, decision.actor.kind, decision.actor.id)
         place = None
@@ -43,7 +43,8 @@ class AnswerCheck:
                 self._compare(history, place, decision)
                 break
         if decision.repeats is None:
-            self._count(decision, actor, history.name if place is not None else "")
+            client = history.name if place is not None else ""
+            self._count(decision, client, partition)
 
     def finish(self, log: LogIndex) -> None:
         """All decisions have been met."""
@@ -73,10 +74,11 @@ class AnswerCheck:
             if decided != mark:
                 self._report("action_altered", history, place, f"event {answer.id}")
 
-    def _count(self, decision: Decision, actor: _Actor, client: str) -> None:
-        marks = {fingerprint.of_secret("action", decision.account, decision.action)}
+    def _count(self, decision: Decision, client: str, partition: int) -> None:
+        account, actor = decision.account, decision.actor
+        marks = {fingerprint.of_words("action", str(partition), decision.action)}
         if decision.key is not None:
-            marks.add(fingerprint.of_secret("key", *actor, decision.key))
+            marks.add(fingerprint.of_words("key", account, actor.kind, actor.id, decision.key))
         if not marks.isdisjoint(self._decided):
             name = decision.key or decision.action
             detail = f"action {decision.action} at source {decision.source}"

@@ -35,7 +35,7 @@ class Checker:
 
     def decision(self, decision: Decision, raw: bytes, partition: int = 0) -> None:
         """The next accepted decision of a partition, with its bytes."""
-        self._answers.take(decision)
+        self._answers.take(decision, partition)
         self._log.decision(decision, raw, partition)
 
     def event(self, account: str, event: Event) -> None:

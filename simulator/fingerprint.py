@@ -40,7 +40,7 @@ def of_action(data: AnyAction) -> int:
     return UNKNOWN
 
 
-def of_secret(*words: str | None) -> int:
+def of_words(*words: str) -> int:
     """That of a few words together, for sets of keys."""
     return _fingerprint(words)
 
