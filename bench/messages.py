@@ -10,6 +10,7 @@ import statistics
 import sys
 import tempfile
 import time
+from functools import partial
 from typing import Any
 
 import httpx
@@ -20,16 +21,16 @@ from bench.server import Desk, Running, open_desk, server
 
 SECONDS = 5.0
 
+BODY = b'{"content":{"type":"text","text":"Is my parcel on its way already? Thank you."}}'
+
+MESSAGE = b'{"seq":1,"action":{"type":"post_message","chat":"CHAT",' + BODY[1:] + b"}"
+
 
 class Talker(WSListener):
     """Sends a message, and the next one as soon as it is acknowledged."""
 
     def __init__(self, chat: str) -> None:
-        self._message = (
-            '{"seq":1,"action":{"type":"post_message","chat":"%s",'
-            '"content":{"type":"text","text":"Is my parcel on its way already? Thank you."}}}'
-            % chat
-        ).encode()
+        self._message = MESSAGE.replace(b"CHAT", chat.encode())
         self._transport: Any = None
         self._since = 0.0
         self.latencies: list[float] = []
@@ -60,7 +61,7 @@ async def over_websocket(running: Running, desk: Desk, clients: int) -> list[flo
     talkers = []
     for token, chat in desk.visitors[:clients]:
         url = f"ws{running.url.removeprefix('http')}/v1/live/ws?access_token={token}"
-        _, talker = await ws_connect(lambda chat=chat: Talker(chat), url)
+        _, talker = await ws_connect(partial(Talker, chat), url)
         assert isinstance(talker, Talker)
         talkers.append(talker)
     for talker in talkers:
@@ -80,11 +81,10 @@ class Poster(asyncio.Protocol):
     """The same over one kept-alive HTTP connection, without a client library's cost."""
 
     def __init__(self, token: str, chat: str) -> None:
-        body = b'{"content":{"type":"text","text":"Is my parcel on its way already? Thank you."}}'
         self._request = (
             b"POST /v1/chats/%b/messages HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer %b\r\n"
             b"content-type: application/json\r\ncontent-length: %d\r\n\r\n%b"
-        ) % (chat.encode(), token.encode(), len(body), body)
+        ) % (chat.encode(), token.encode(), len(BODY), BODY)
         self._since = 0.0
         self._answer = b""
         self.latencies: list[float] = []
@@ -115,8 +115,9 @@ async def over_http(running: Running, desk: Desk, clients: int) -> list[float]:
     url = httpx.URL(running.url)
     posters = []
     for token, chat in desk.visitors[:clients]:
+        made = partial(Poster, token, chat)
         _, poster = await asyncio.get_running_loop().create_connection(
-            lambda token=token, chat=chat: Poster(token, chat), url.host, url.port
+            made, url.host, url.port or 80
         )
         posters.append(poster)
     await asyncio.sleep(SECONDS)

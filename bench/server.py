@@ -24,12 +24,22 @@ GENEROUS = {
 
 
 class Running(NamedTuple):
-    """A server that was started; `pid` for its CPU time and memory."""
+    """A server that was started."""
 
     url: str
-    pid: int
+    process: subprocess.Popen[str]
     password: str
     data: Path
+
+    @property
+    def pid(self) -> int:
+        """For its CPU time and memory."""
+        return self.process.pid
+
+    def stop(self) -> None:
+        """Stop it; its data stay until the end of the block."""
+        self.process.terminate()
+        self.process.wait(10)
 
     def cpu(self) -> float:
         """CPU seconds that the process has used."""
@@ -55,9 +65,10 @@ def server(**settings: str) -> Iterator[Running]:
             url = process.stdout.readline().split()[-1]
             said = re.search(r"password (\S+)", process.stdout.readline())
             assert said is not None
-            yield Running(url, process.pid, said[1], Path(data))
+            yield Running(url, process, said[1], Path(data))
         finally:
-            process.terminate()
+            if process.poll() is None:
+                process.terminate()
             process.wait(10)
 
 
