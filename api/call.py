@@ -120,10 +120,10 @@ class Call:
 
 def _version(text: str) -> int:
     """The version that a header or parameter names. Raises Problem `invalid`."""
-    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS):
-        part = InvalidPart(detail="It is no version.", parameter=VERSION_HEADER)
-        raise Problem("invalid", errors=(part,))
-    return int(text)
+    if text.isascii() and text.isdigit() and len(text) <= _DIGITS and int(text) <= MAX_VERSION:
+        return int(text)
+    part = InvalidPart(detail="It is no version.", parameter=VERSION_HEADER)
+    raise Problem("invalid", errors=(part,))
 
 
 def answer(

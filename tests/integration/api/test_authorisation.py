@@ -58,6 +58,22 @@ async def test_nobody_comes_in_without_a_token(stack: Stack) -> None:
                 assert answer.json()["code"] == "unauthenticated"
 
 
+async def test_every_read_waits_for_the_version_it_asks_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.call.VERSION_TIMEOUT", 0.01)
+    async with running_stack(tmp_path) as stack:
+        world = await new_world(stack, "w0")
+        for path, item in stack.app.openapi()["paths"].items():
+            for method, described in item.items():
+                if "MinimumVersion" in str(described.get("parameters")):
+                    url = re.sub(r"{\w+}", "0123456789", path)
+                    answer = await world.people["a"].http.request(
+                        method, url, headers={"deskstream-version": "100000"}
+                    )
+                    assert answer.json()["code"] == "version_not_reached", path
+
+
 @pytest.mark.parametrize("id", sorted(MATRIX))
 async def test_each_role_may_what_the_matrix_says(id: str, tmp_path: Path) -> None:
     async with running_stack(tmp_path, burst_per_address=10_000) as stack:

@@ -1,5 +1,6 @@
 """schemathesis over the OpenAPI, as each kind of viewer: no 5xx, no answer outside its schema."""
 
+import copy
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -42,7 +43,11 @@ async def _prepare(stack: Stack) -> tuple[dict[str, str], dict[str, Any]]:
     await talking(stack, world.people["g"], world.people["v"])
     await ask_for_chat(await new_visitor(stack, "acme"))
     tokens = {kind: world.people[letter].token for kind, letter in KINDS.items() if letter}
-    return tokens, stack.app.openapi()
+    document = copy.deepcopy(stack.app.openapi())
+    for item in document["paths"].values():
+        for described in item.values():
+            del described["security"]  # the tokens are ours to send
+    return tokens, document
 
 
 @pytest.fixture(scope="module")
@@ -76,13 +81,15 @@ def takes_anything(document: dict[str, Any], id: str) -> bool:
 def refused_for_a_reason(response: schemathesis.Response) -> None:
     """What fits the schema is refused for nothing but what a schema cannot say.
 
-    JSON schema takes 1.0 for an integer; the records do not.
+    JSON schema takes 1.0 for an integer, and has another idea of white space in a pattern.
     """
     if response.status_code not in (400, 405, 406, 412, 413, 415, 422):
         return
     problem = response.json()
     reasons = {"nul_in_text", "cursor_invalid", "version_not_reached"}
-    assert problem["code"] in reasons or "got `float`" in problem["errors"][0]["detail"], problem
+    if problem["code"] not in reasons:
+        detail = problem["errors"][0]["detail"]
+        assert "got `float`" in detail or r"\s" in detail, problem
 
 
 @pytest.mark.slow
@@ -104,9 +111,10 @@ def test_answers_keep_to_the_document(
         database=None,
         suppress_health_check=list(HealthCheck),
     )
-    def check(case: schemathesis.Case, kind: str) -> None:
+    def check(case: schemathesis.Case[Any], kind: str) -> None:
         token = where.tokens.get(kind)
         headers = {"Authorization": f"Bearer {token}"} if token else {}
+        case.headers.pop("Idempotency-Key", None)  # might name another operation's write
         response = case.call_and_validate(
             base_url=where.address,
             headers=headers,
