@@ -22,6 +22,9 @@ from api.services import Services
 MAX_TARGET = 8_192
 """Bytes of path and query together."""
 
+MAX_HEADERS = 16_384
+"""Bytes of all headers' names and values."""
+
 PUBLIC = frozenset({("POST", "/v1/login"), ("POST", "/v1/visitors")})
 """What may be asked without a token; limited per address instead."""
 
@@ -71,6 +74,8 @@ class Edge:
         """Refuse what is too large by its own word; count what gives no word."""
         if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > MAX_TARGET:
             raise Problem("address_too_long")
+        if sum([len(name) + len(value) for name, value in scope["headers"]]) > MAX_HEADERS:
+            raise Problem("headers_too_large")
         if scope["method"] in ("GET", "HEAD"):
             return receive
         length = _header(scope["headers"], b"content-length")

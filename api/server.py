@@ -9,6 +9,8 @@ from typing import Any
 
 import uvicorn
 
+from api.protocol import BoundedHttp
+
 BACKLOG = 8_192
 """Connections that the system may hold before they are accepted."""
 
@@ -69,7 +71,7 @@ def configure(app: Any, websocket: Any) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         loop="none",
-        http="httptools",
+        http=BoundedHttp,
         ws=websocket,
         lifespan="off",
         access_log=False,

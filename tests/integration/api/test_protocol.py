@@ -220,6 +220,11 @@ async def test_an_address_has_an_end(stack: Stack, admin: Person) -> None:
     assert is_problem(answer, 414, "address_too_long")
 
 
+async def test_headers_have_an_end(stack: Stack, admin: Person) -> None:
+    answer = await admin.http.get("/v1/me", headers={"x-much": "x" * 17_000})
+    assert is_problem(answer, 431, "headers_too_large")
+
+
 async def test_a_viewer_who_asks_too_often_has_to_wait(tmp_path: Path) -> None:
     async with running_stack(tmp_path, rate_per_viewer=0.001, burst_per_viewer=3) as stack:
         admin = await new_account(stack, "acme")
