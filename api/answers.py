@@ -179,3 +179,11 @@ class ProblemView(View):
     code: str
     status: int
     title: str
+
+
+class RebuildView(View):
+    """A build of the projections: records taken up, of how many; `running` until it is read."""
+
+    running: bool
+    done: int
+    total: int

@@ -51,14 +51,14 @@ async def add_admin(gateway: Gateway, passwords: Passwords, new: NewAccount) -> 
     return Login(new.id, new.admin_login, password, done.version)
 
 
-async def reset_password(
-    gateway: Gateway, passwords: Passwords, account: NewAccount, operator: str
-) -> Login:
-    """Give an operator a new password, of our own unless one is given; it ends their tokens."""
-    password = account.password or secrets.token_urlsafe(12)
+async def set_password(
+    gateway: Gateway, passwords: Passwords, who: tuple[str, str], password: str
+) -> int:
+    """Give an operator (account, id) a new password; gives the version. Ends all their tokens."""
+    account, operator = who
     hashed = await passwords.hash(password)
-    answer = await gateway.act(_system(account.id), SetPassword(operator=operator, hash=hashed))
-    return Login(account.id, account.admin_login, password, answer.version)
+    answer = await gateway.act(_system(account), SetPassword(operator=operator, hash=hashed))
+    return answer.version
 
 
 def _system(account: str) -> Viewer:

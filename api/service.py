@@ -72,6 +72,7 @@ class Service:
                 clock=clock,
                 gateway=self.gateway,
                 projections=rows,
+                projector=self.projector,
                 authenticator=authenticator,
                 passwords=self.passwords,
                 viewer_limiter=limiter,

@@ -11,6 +11,7 @@ from api.auth.login_brake import LoginBrake
 from api.auth.passwords import Passwords
 from api.gateway import Gateway
 from api.limits import RateLimiter
+from projections.projector import Projector
 from projections.store import Projections
 from streams.clock import Clock
 from streams.settings import Settings
@@ -47,6 +48,7 @@ class Services:
     clock: Clock
     gateway: Gateway
     projections: Projections
+    projector: Projector
     authenticator: Authenticator
     passwords: Passwords
     viewer_limiter: RateLimiter

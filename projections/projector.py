@@ -104,7 +104,10 @@ class Projector:
         self._projections = projections
         self._lull = lull
         self._retry_after = retry_after
-        self._progress = progress
+        self._listener = progress
+        self.done = 0
+        self.total = 0
+        """Records that the newest build has taken up, of how many."""
         self._behind = set(range(log.partitions))
         self.ready = asyncio.Event()
         """Set while the rows follow the log, having caught up with it once."""
@@ -139,7 +142,7 @@ class Projector:
                 continue
             try:
                 if self._fresh is not None:
-                    await _switch(self._log, self._projections, self._fresh, self._progress)
+                    await _switch(self._log, self._projections, self._fresh, self._tell)
                     self._built()
                 await self._follow_all()
             except Damaged as error:
@@ -155,12 +158,17 @@ class Projector:
     async def _rebuild(self, fault: str) -> None:
         log_.warning("projections: %s: building them anew from the log", fault)
         try:
-            await rebuild(self._log, self._projections, self._progress)
+            await rebuild(self._log, self._projections, self._tell)
         except Unwritable as error:
             log_.error("projections: cannot be built anew now: %s", error)
             await asyncio.sleep(self._retry_after)
         else:
             self._built()
+
+    def _tell(self, done: int, total: int) -> None:
+        self.done, self.total = done, total
+        if self._listener is not None:
+            self._listener(done, total)
 
     def _built(self) -> None:
         self._fresh = None
@@ -172,7 +180,7 @@ class Projector:
         """Build new rows when that is asked for; then the following ends, for the switch."""
         await self._asked.wait()
         log_.warning("projections: building them anew, as asked")
-        self._fresh = await _build(self._log, self._projections, self._progress)
+        self._fresh = await _build(self._log, self._projections, self._tell)
 
     async def _follow_all(self) -> None:
         """Follow until something is wrong, which is raised."""

@@ -1,8 +1,5 @@
 """Accounts: made by the platform, read and set by their own staff."""
 
-from typing import Annotated
-
-from fastapi import Path
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -12,6 +9,7 @@ from api.bodies import ActionBody, JsonBody
 from api.bootstrap import NewAccount, add_admin, create_account
 from api.call import VERSION_TIMEOUT, Caller, answer
 from api.operations import Operations, Says
+from api.routes.platform import PathAccount, for_platform
 from api.services import Services
 from projections.store import Cut
 from schemas.actions import ChangeSettings
@@ -19,8 +17,6 @@ from schemas.record import Record
 from schemas.refusals import Refused
 from schemas.values import AccountId, AccountSettings, Login, Name, PersonalName
 from schemas.views import AccountView
-
-PathAccount = Annotated[str, Path(pattern="^[a-z0-9][a-z0-9_-]{0,62}$")]
 
 
 class FirstAdmin(Record):
@@ -65,7 +61,7 @@ async def post_account(request: Request) -> Response:
     Repeated after a failure, it goes on where it stopped: an account without any operator is
     given its admin.
     """
-    services = _platform(request)
+    services = for_platform(request)
     body = await _NEW.read(request)
     admin = body.admin
     new = NewAccount(body.id, body.name, admin.name, admin.login, admin.password, body.settings)
@@ -88,7 +84,7 @@ async def post_account(request: Request) -> Response:
 )
 async def get_account_for_platform(account: PathAccount, request: Request) -> Response:
     """Show an account to the platform."""
-    view = await _platform(request).projections.account(account)
+    view = await for_platform(request).projections.account(account)
     if view is None:
         raise Refused("account_unknown")
     return answer(view)
@@ -112,14 +108,6 @@ async def patch_account(call: Caller) -> Response:
     done = await call.act(await _SETTINGS.read(call.request))
     projections = call.services.projections
     return await call.show_written(done, lambda: projections.account(call.viewer.account))
-
-
-def _platform(request: Request) -> Services:
-    """The services, for the platform alone. Raises Refused `not_allowed`."""
-    if request.scope["identity"].viewer is not None:
-        raise Refused("not_allowed")
-    services: Services = request.app.state.services
-    return services
 
 
 async def _has_operators(services: Services, account: str) -> bool:

@@ -158,6 +158,22 @@ async def test_a_rebuild_tells_how_far_it_is(path: Path, log: MemoryLog) -> None
     await projections.close()
 
 
+async def test_rows_are_built_anew_on_request_while_they_are_followed(
+    path: Path, log: MemoryLog, world: World
+) -> None:
+    async with following(log, path) as (projections, projector):
+        before = projections.generations.current
+        projector.renew()
+        await log.append("events", 1, records(of_account(world.decisions, "other")))
+        assert await projections.reached("other", world.decisions[-1].version, WAIT)
+        async with asyncio.timeout(WAIT):
+            while projector.renewing:
+                await asyncio.sleep(0)
+        assert projections.generations.current is not before
+        assert projector.done == projector.total > 0
+        assert await projections.version("other") == world.decisions[-1].version
+
+
 async def test_a_deleted_file_is_built_anew(path: Path, log: MemoryLog, world: World) -> None:
     before = await caught_up(log, path, world)
     for file in path.parent.iterdir():

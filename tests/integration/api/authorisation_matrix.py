@@ -34,6 +34,9 @@ MATRIX: dict[str, dict[Whose, str]] = {
     # accounts
     "post_account": {"": "p"},
     "get_account_for_platform": {"own": "p", "other": "p", "foreign": "p"},
+    "put_password_for_platform": {"own": "p", "other": "p", "foreign": "p"},
+    "post_rebuild": {"": "p"},
+    "get_rebuild": {"": "p"},
     "get_account": {"": STAFF},
     "patch_account": {"": "a"},
     # login

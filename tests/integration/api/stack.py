@@ -77,11 +77,13 @@ async def running_stack(directory: Path, **settings: Any) -> AsyncIterator[Stack
     async def ready() -> Part:
         return Part(all(decider.ready.is_set() for decider in deciders), "decides")
 
+    projector = Projector(log, projections)
     services = Services(
         settings=chosen,
         clock=clock,
         gateway=gateway,
         projections=projections,
+        projector=projector,
         authenticator=Authenticator(tokens, visitors, PLATFORM),
         passwords=passwords,
         viewer_limiter=RateLimiter(chosen.rate_per_viewer, chosen.burst_per_viewer),
@@ -92,7 +94,7 @@ async def running_stack(directory: Path, **settings: Any) -> AsyncIterator[Stack
     )
     work = [decider.run() for decider in deciders]
     work += [feed.run(number) for number in range(log.partitions)]
-    work += [Projector(log, projections).run(), gateway.run()]
+    work += [projector.run(), gateway.run()]
     tasks = [asyncio.ensure_future(coroutine) for coroutine in work]
     try:
         yield Stack(services, log, tasks)

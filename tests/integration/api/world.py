@@ -68,6 +68,10 @@ class World:
             owner = self.foreign_root if whose == "foreign" else self.root
             page = await expect(await owner.http.get(f"/v1/chats/{chat}/messages"), 200)
             return {"message": page["items"][-1]["id"]}
+        if operation == "put_password_for_platform":
+            owner = self.foreign_root if whose == "foreign" else self.root
+            await new_operator(self.stack, owner, f"forgetful{self.number}")
+            return {"login": f"forgetful{self.number}", "password": PASSWORD}
         if operation == "transfer_chat":
             desk = (await expect(await self.root.http.get("/v1/me"), 200))["operator"]["desk"]
             return {"to": {"kind": "desk", "id": desk}}
