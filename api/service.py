@@ -88,7 +88,7 @@ class Service:
 
         Raises LogUnusable (in use, torn, altered, of another kind), OSError.
         """
-        settings.data.mkdir(parents=True, exist_ok=True)
+        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         sys.setswitchinterval(SWITCH_INTERVAL)
         log = await SqliteLog.open(
             settings.data / "log",
