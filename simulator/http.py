@@ -18,8 +18,9 @@ from simulator.routes import route_of
 VERSION_HEADER = "deskstream-version"
 KEY_HEADER = "idempotency-key"
 
-TRANSIENT = frozenset({429, 500, 502, 503, 504})
-"""Statuses that say nothing about the action: it is to be sent again with its key."""
+TRANSIENT = frozenset({412, 429, 500, 502, 503, 504})
+"""Statuses that say nothing about the action (it is to be sent again with its key), or that a
+read is not up to date yet."""
 
 CONNECTIONS = 200
 
@@ -46,6 +47,8 @@ class Http:
     def __init__(self, http: httpx.AsyncClient, token: str = "") -> None:
         self.http = http
         self.token = token
+        self.version = 0
+        """The newest version that an answer told of: reads ask for this one or a newer."""
 
     async def request(
         self,
@@ -62,6 +65,8 @@ class Http:
             headers["authorization"] = f"Bearer {self.token}"
         if key is not None:
             headers[KEY_HEADER] = key
+        if method == "GET" and self.version:
+            headers[VERSION_HEADER] = str(self.version)
         content = None
         if body is not None:
             content = msgspec.json.encode(body)
@@ -77,6 +82,7 @@ class Http:
         if not response.is_success:
             problem = _problem(response)
             raise TurnedAway(response.status_code, problem.code, problem.detail)
+        self.version = max(self.version, version_of(response))
         return response
 
     async def get(self, path: str, **params: str) -> httpx.Response:
@@ -97,7 +103,7 @@ class Http:
                 raise
             refusal = Refusal(code=error.code, detail=str(error))
             return Answer(action="", version=-1, refused=refusal)
-        return Answer(action="", version=_version(response), id=_made(response))
+        return Answer(action="", version=version_of(response), id=_made(response))
 
 
 class _Made(msgspec.Struct):
@@ -114,7 +120,8 @@ def _made(response: httpx.Response) -> str | None:
     return _made_things.decode(response.content).id
 
 
-def _version(response: httpx.Response) -> int:
+def version_of(response: httpx.Response) -> int:
+    """The account's version that an answer tells, -1 if it tells none."""
     return int(response.headers.get(VERSION_HEADER, -1))
 
 

@@ -12,7 +12,7 @@ from schemas.values import Role
 from schemas.views import OperatorView, VisitorView
 from simulator.backoff import Backoff
 from simulator.errors import OutcomeUnknown
-from simulator.http import Http
+from simulator.http import Http, version_of
 from streams.domain.access import Viewer
 
 PERSIST = 20
@@ -61,7 +61,9 @@ async def become_visitor(http: httpx.AsyncClient, account: str, name: str | None
     response = await persist(Http(http), "POST", "/v1/visitors", body)
     found = msgspec.json.decode(response.content, type=_Visitor)
     viewer = Viewer(kind="visitor", id=found.visitor.id, account=account)
-    return Person(viewer, Http(http, found.token))
+    person = Person(viewer, Http(http, found.token))
+    person.http.version = version_of(response)
+    return person
 
 
 async def add_operator(
