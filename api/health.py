@@ -1,19 +1,35 @@
 """How the service is: what /readyz and /metrics show."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
+from api.gateway import Gateway
+from api.live.hub import Hub
 from api.live.wire import POLL, SSE, WEBSOCKET
 from api.services import Check, Measure, Part
-
-if TYPE_CHECKING:
-    from api.service import Service
+from projections.projector import Projector
+from projections.store import Projections
+from streams.decider import Decider
+from streams.feed import EventFeed
+from streams.log.sqlite import SqliteLog
 
 MAX_LAG = 10_000
 """Records that the projections may be behind before the service counts as not ready."""
 
 
-def checks(service: "Service") -> Mapping[str, Check]:
+class Vitals(NamedTuple):
+    """The parts of a service that are looked at."""
+
+    log: SqliteLog
+    deciders: list[Decider]
+    projections: Projections
+    projector: Projector
+    feed: EventFeed
+    gateway: Gateway
+    hub: Hub
+
+
+def checks(service: Vitals) -> Mapping[str, Check]:
     """A check for each part of the service."""
 
     async def log() -> Part:
@@ -31,12 +47,12 @@ def checks(service: "Service") -> Mapping[str, Check]:
         return Part(lag <= MAX_LAG, f"{lag} records behind" if lag else "")
 
     async def live() -> Part:
-        return Part(not service.live.hub.draining, "stopping" if service.live.hub.draining else "")
+        return Part(not service.hub.draining, "stopping" if service.hub.draining else "")
 
     return {"log": log, "deciders": deciders, "projections": projections, "live": live}
 
 
-async def _lag(service: "Service") -> int:
+async def _lag(service: Vitals) -> int:
     positions = await service.projections.positions()
     lag = 0
     for partition in range(service.log.partitions):
@@ -45,15 +61,15 @@ async def _lag(service: "Service") -> int:
     return lag
 
 
-def measures(service: "Service") -> Sequence[Measure]:
+def measures(service: Vitals) -> Sequence[Measure]:
     """What is counted outside of HTTP."""
-    hub, gateway, deciders = service.live.hub, service.gateway, service.deciders
+    hub, gateway, deciders = service.hub, service.gateway, service.deciders
     counts = {
         "deskstream_decider_terms_total": lambda: sum(d.terms for d in deciders),
         "deskstream_decisions_total": lambda: sum(d.decided for d in deciders),
         "deskstream_refusals_total": lambda: sum(d.refused for d in deciders),
         "deskstream_actions_appended_total": lambda: gateway.submitted,
-        "deskstream_records_ignored_total": lambda: service.feed.ignored if service.feed else 0,
+        "deskstream_records_ignored_total": lambda: service.feed.ignored,
         "deskstream_live_deliveries_total": lambda: hub.fan_out.deliveries,
         "deskstream_live_resumed_total": lambda: hub.resumed,
         "deskstream_live_reset_total": lambda: hub.reset,

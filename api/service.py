@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from typing import Any
 
 from api.app import create_app
@@ -12,13 +12,14 @@ from api.auth.passwords import Passwords
 from api.auth.token_directory import TokenDirectory
 from api.auth.visitor_tokens import VisitorTokens
 from api.gateway import Gateway
-from api.health import checks, measures
+from api.health import Vitals, checks, measures
 from api.keys import key_of
 from api.limits import RateLimiter
 from api.live.live import Live
 from api.services import Services
 from projections.projector import Projector
 from projections.store import Projections
+from streams.acceptance import Acceptance
 from streams.clock import Clock, SteadyClock
 from streams.decider import Decider
 from streams.feed import EventFeed, follow_signals
@@ -63,9 +64,15 @@ class Service:
         self.live = Live(settings, clock, self.gateway, rows, authenticator, limiter)
         self.projector = Projector(log, rows)
         self.deciders = [self._decider(partition) for partition in range(log.partitions)]
-        self.feed: EventFeed | None = None
+        self.feed = EventFeed(log)
+        # In this order: whoever is answered finds that the caches know of it already.
+        for subscriber in (self.tokens.decided, self.live.hub.decided, self.gateway.decided):
+            self.feed.subscribe(subscriber)
         self.verified = asyncio.Event()
         """Set when the whole log was verified in the background."""
+        vitals = Vitals(
+            log, self.deciders, rows, self.projector, self.feed, self.gateway, self.live.hub
+        )
         self.app = create_app(
             Services(
                 settings=settings,
@@ -77,8 +84,8 @@ class Service:
                 passwords=self.passwords,
                 viewer_limiter=limiter,
                 live_routes=self.live.routes(),
-                checks=checks(self),
-                measures=measures(self),
+                checks=checks(vitals),
+                measures=measures(vitals),
             )
         )
 
@@ -111,27 +118,21 @@ class Service:
         """Work until cancelled. Raises what cannot be healed by going on: a broken log, a bug."""
         # Positions in another log, or in a longer one, are none.
         await self.projections.generations.compare(self.log)
-        self.feed = EventFeed(self.log, await self.projections.positions())
-        # In this order: whoever is answered finds that the caches know of it already.
-        self.feed.subscribe(self.tokens.decided)
-        self.feed.subscribe(self.live.hub.decided)
-        self.feed.subscribe(self.gateway.decided)
+        starts = await self.projections.positions()
         async with asyncio.TaskGroup() as group:
-            for work in self._works(self.feed):
+            for work in self._works(starts):
                 group.create_task(work)
 
-    def _works(self, feed: EventFeed) -> list[Coroutine[Any, Any, None]]:
+    def _works(self, starts: Mapping[int, Acceptance]) -> list[Coroutine[Any, Any, None]]:
         partitions = range(self.log.partitions)
+        hub = self.live.hub
         return [
             *(decider.run() for decider in self.deciders),
-            *(feed.run(partition) for partition in partitions),
-            *(
-                follow_signals(self.log, partition, self.live.hub.signal)
-                for partition in partitions
-            ),
+            *(self.feed.run(partition, starts.get(partition)) for partition in partitions),
+            *(follow_signals(self.log, partition, hub.signal) for partition in partitions),
             self.projector.run(),
             self.gateway.run(),
-            self.live.hub.run(),
+            hub.run(),
             self._verify(),
         ]
 

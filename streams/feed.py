@@ -1,7 +1,7 @@
 """The feed: the accepted decisions of every partition, in order, for what follows them live."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from copy import copy
 
 from schemas import codec
@@ -23,13 +23,9 @@ class EventFeed:
     raise: what a client is answered must already be known to the caches before it.
     """
 
-    def __init__(self, log: Log, start: Mapping[int, Acceptance]) -> None:
-        """`start`: where to begin per partition; elsewhere at the log's first record."""
+    def __init__(self, log: Log) -> None:
         self._log = log
-        self._positions = {
-            partition: copy(start.get(partition, Acceptance()))
-            for partition in range(log.partitions)
-        }
+        self._positions: dict[int, Acceptance] = {}
         self._subscribers: list[Subscriber] = []
 
     def subscribe(self, subscriber: Subscriber) -> None:
@@ -41,9 +37,12 @@ class EventFeed:
         """Records that the fence rule kept out."""
         return sum(position.ignored for position in self._positions.values())
 
-    async def run(self, partition: int) -> None:
-        """Follow one partition until cancelled. Raises MalformedRecord for a poisoned log."""
-        position = self._positions[partition]
+    async def run(self, partition: int, start: Acceptance | None = None) -> None:
+        """Follow one partition until cancelled, from `start` or from the log's first record.
+
+        Raises MalformedRecord for a poisoned log.
+        """
+        position = self._positions[partition] = copy(start or Acceptance())
         while True:
             records = await self._log.read("events", partition, position.offset, BATCH)
             for record in records:

@@ -27,7 +27,7 @@ class Cluster:
         self.clock = clock
         self.gateway = Gateway(log, clock, timeout=5, max_pending=1_000)
         self.decider = Decider(log, 0, Snapshotting(store, 0, every=every), clock, name="one")
-        self.feed = EventFeed(log, {})
+        self.feed = EventFeed(log)
         self.decisions: list[Decision] = []
         self.feed.subscribe(self.decisions.append)
         self.feed.subscribe(self.gateway.decided)

@@ -69,7 +69,7 @@ async def running_stack(directory: Path, **settings: Any) -> AsyncIterator[Stack
     gateway = Gateway(log, clock, timeout=chosen.answer_timeout, max_pending=chosen.max_pending)
     tokens = TokenDirectory(projections, clock)
     visitors = VisitorTokens("a key for the tests, 32 characters.", clock, 1.0)
-    feed = EventFeed(log, {})
+    feed = EventFeed(log)
     feed.subscribe(tokens.decided)
     feed.subscribe(gateway.decided)
     passwords = Passwords(cheap_hasher())
