@@ -35,7 +35,17 @@ class Channel:
     `recent` holds events without a hole up to `version`, the newest; all after `start`.
     """
 
-    __slots__ = ("_memos", "_personal", "fresh", "id", "kinds", "recent", "size", "start", "version")
+    __slots__ = (
+        "_memos",
+        "_personal",
+        "fresh",
+        "id",
+        "kinds",
+        "recent",
+        "size",
+        "start",
+        "version",
+    )
 
     def __init__(self, version: int, id: str) -> None:
         self.version = version

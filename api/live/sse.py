@@ -15,8 +15,8 @@ from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from api.live.hub import Hub
-from api.live.resume import Resume
 from api.live.request import session_for
+from api.live.resume import Resume
 from api.live.wire import SSE
 
 BACKLOG = 1 << 20

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeRequest
-from picows.picows import WSAutoPingStrategy, WSProtocol
+from picows.picows import WSAutoPingStrategy, WSProtocol  # type: ignore[attr-defined]
 
 from api.auth.authenticator import Authenticator, Identity
 from api.live.frames import Denied, ErrorFrame, answer_frame
@@ -40,7 +40,7 @@ _log = logging.getLogger(__name__)
 _log.setLevel(logging.WARNING)  # picows reports every connection
 
 
-class LiveSocket(WSListener):  # type: ignore[misc]  # a Cython class
+class LiveSocket(WSListener):
     """One connection; the Outlet of its session."""
 
     def __init__(self, endpoint: "WebSocketEndpoint", request: WSUpgradeRequest) -> None:
@@ -48,7 +48,7 @@ class LiveSocket(WSListener):  # type: ignore[misc]  # a Cython class
         self._endpoint = endpoint
         self._after: str | None = query.get("after", [None])[0]
         self._token = _token_of(request, query)
-        self._transport: WSTransport = None
+        self._transport: Any = None
         self._write: Any = None
         self._session: Session | None = None
         self._beginning: asyncio.Task[None] | None = None
