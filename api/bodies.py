@@ -7,7 +7,7 @@ import re
 from typing import Any, Generic, TypeVar
 
 import msgspec
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from api.problems import InvalidPart, Problem
 from schemas.actions import ActionData
@@ -33,7 +33,7 @@ class JsonBody(Generic[T]):
         media_type = request.headers.get("content-type", "")
         if media_type != "application/json":
             _check_media_type(media_type)
-        return self.decode(await request.body())
+        return self.decode(await _body(request))
 
     def decode(self, body: bytes) -> T:
         """The record in these bytes."""
@@ -89,6 +89,18 @@ def _search_nul(value: object, pointer: str) -> None:
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
             _search_nul(item, f"{pointer}/{index}")
+
+
+async def _body(request: Request) -> bytes:
+    """All of the body. (Request.body does the same through a generator, at thrice the cost.)"""
+    message = await request.receive()
+    body: bytes = message.get("body", b"")
+    while message.get("more_body"):
+        message = await request.receive()
+        body += message.get("body", b"")
+    if message["type"] == "http.disconnect":
+        raise ClientDisconnect
+    return body
 
 
 def _check_media_type(media_type: str) -> None:

@@ -30,12 +30,9 @@ PUBLIC = frozenset({("POST", "/v1/login"), ("POST", "/v1/visitors")})
 
 LIVE = "/v1/live/"
 
-SECURITY_HEADERS: tuple[tuple[bytes, bytes], ...] = (
-    (b"x-content-type-options", b"nosniff"),
-    (b"x-frame-options", b"DENY"),
-    (b"referrer-policy", b"no-referrer"),
-)
-_PRIVATE = (b"cache-control", b"no-store")
+NOT_SNIFFED = (b"x-content-type-options", b"nosniff")
+PAGE_HEADERS = (NOT_SNIFFED, (b"x-frame-options", b"DENY"), (b"referrer-policy", b"no-referrer"))
+DATA_HEADERS = (NOT_SNIFFED, (b"cache-control", b"no-store"))
 """For everything under /v1: answers hold personal data and tokens."""
 
 
@@ -60,7 +57,7 @@ class Edge:
         try:
             receive = self._checked(scope, receive)
             if scope["path"].startswith("/v1/"):
-                answer.extra.append(_PRIVATE)
+                answer.extra = DATA_HEADERS
                 await self._admit(scope, answer)
             await self._app(scope, receive, answer.send)
         except ClientDisconnect:
@@ -130,7 +127,7 @@ class _Answer:
         self._send = send
         self._metrics = metrics
         self._since = time.perf_counter()
-        self.extra: list[tuple[bytes, bytes]] = list(SECURITY_HEADERS)
+        self.extra: tuple[tuple[bytes, bytes], ...] = PAGE_HEADERS
         self.allowance: Allowance | None = None
         self.started = False
 

@@ -86,6 +86,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "admin": {"name": "Ana", "login": "ana@example.org", "password": "open sesame"},
     },
     "NewAccountAnswer": {"account": _ACCOUNT_VIEW, "login": "ana@example.org"},
+    "PlatformPasswordBody": {"login": "ana@example.org", "password": "another sesame"},
+    "RebuildView": {"running": True, "done": 120_000, "total": 1_000_000},
     "AccountView": _ACCOUNT_VIEW,
     "ChangeSettingsBody": {"routing": "round_robin", "desk_limit": 4},
     "OperatorView": _OPERATOR_VIEW,

@@ -38,6 +38,7 @@ TAGS = (
     ("operators", "Who answers."),
     ("desks", "Seats with a limit, and who sits at them."),
     ("groups", "Desks that share a queue."),
+    ("platform", "What the installation itself may do."),
     ("system", "For whoever runs the service."),
 )
 
