@@ -12,7 +12,7 @@ from api.edge import address_of
 from api.operations import Operations, Says
 from api.problems import Problem
 from api.services import Services
-from projections.store import Token
+from projections.store import Credentials, Token
 from schemas.actions import IssueToken, RevokeToken
 from schemas.record import Record
 from schemas.refusals import Refused
@@ -29,6 +29,7 @@ class LoginBody(Record):
 
 
 _LOGIN = JsonBody(LoginBody)
+_CHALLENGE = {"www-authenticate": "Bearer"}
 
 operation = Operations("login")
 
@@ -51,15 +52,21 @@ async def login(request: Request) -> Response:
     """
     services: Services = request.app.state.services
     body = await _LOGIN.read(request)
-    operator = await _authenticate(services, body, address_of(request.scope))
+    found = await _authenticate(services, body, address_of(request.scope))
     token = new_token()
     expires_at = services.clock() + int(services.settings.operator_token_hours * 3_600_000)
-    issue = IssueToken(operator=operator, token=digest_of(token), expires_at=expires_at)
+    issue = IssueToken(operator=found.operator, token=digest_of(token), expires_at=expires_at)
     done = await services.gateway.act(_system(body.account), issue)
     await services.projections.reached(body.account, done.version, VERSION_TIMEOUT)
-    view = await services.projections.operator(body.account, operator)
+    view = await services.projections.operator(body.account, found.operator)
     if view is None:
-        raise Problem("login_failed")
+        raise Problem("login_failed", headers=_CHALLENGE)
+    now = await services.projections.credentials(body.account, body.login)
+    if now is None or now.hash != found.hash:
+        # The password was changed between its check and the token, which that did not end.
+        revoke = RevokeToken(operator=found.operator, token=digest_of(token))
+        await services.gateway.act(_system(body.account), revoke)
+        raise Problem("login_failed", headers=_CHALLENGE)
     return answer(LoginAnswer(token=token, expires_at=expires_at, operator=view))
 
 
@@ -98,8 +105,8 @@ async def revoke_token(token: PathId, call: Caller) -> Response:
     return await call.done(await call.act(RevokeToken(operator=row.operator, token=token)))
 
 
-async def _authenticate(services: Services, body: LoginBody, address: str) -> str:
-    """The id of the operator who gave the right password. Raises Problem."""
+async def _authenticate(services: Services, body: LoginBody, address: str) -> Credentials:
+    """The operator who gave the right password. Raises Problem."""
     who = body.account, body.login, address
     services.login_brake.attempt(*who)
     try:
@@ -109,9 +116,9 @@ async def _authenticate(services: Services, body: LoginBody, address: str) -> st
         services.login_brake.unchecked(*who)
         raise
     if found is None or not right:
-        raise Problem("login_failed", headers={"www-authenticate": "Bearer"})
+        raise Problem("login_failed", headers=_CHALLENGE)
     services.login_brake.succeeded(*who)
-    return found.operator
+    return found
 
 
 def _system(account: str) -> Viewer:

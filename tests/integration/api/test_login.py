@@ -1,5 +1,7 @@
 import asyncio
 
+import pytest
+
 from tests.integration.api.people import (
     Person,
     expect,
@@ -120,6 +122,26 @@ async def test_a_new_password_ends_all_tokens(stack: Stack, admin: Person) -> No
     await expect(await admin.http.put(url, json={"password": "a third sesame"}), 204)
     await expect(await again.http.get("/v1/me"), 401)
     await log_in(stack, "acme", "ben", "a third sesame")
+
+
+async def test_a_password_that_changes_during_a_login_lets_nobody_in(
+    stack: Stack, admin: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ben = await new_operator(stack, admin, "ben")
+    verify = stack.services.passwords.verify
+
+    async def changed_meanwhile(encoded: str | None, password: str) -> bool:
+        right = await verify(encoded, password)
+        body = {"password": "another sesame"}
+        await expect(await admin.http.put(f"/v1/operators/{ben.id}/password", json=body), 204)
+        return right
+
+    monkeypatch.setattr(stack.services.passwords, "verify", changed_meanwhile)
+    body = {"account": "acme", "login": "ben", "password": PASSWORD}
+    late = await stack.client().post("/v1/login", json=body)
+    assert (await expect(late, 401))["code"] == "login_failed"
+    tokens = await admin.http.get("/v1/tokens", params={"operator": ben.id})
+    assert (await expect(tokens, 200))["items"] == []
 
 
 async def test_a_demoted_admin_is_no_admin_any_more(stack: Stack, admin: Person) -> None:
