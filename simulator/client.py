@@ -15,7 +15,7 @@ from schemas import codec
 from schemas.actions import AnyAction
 from schemas.decisions import Answer
 from schemas.events import Event, MessagePosted
-from schemas.views import StaffState, VisitorState
+from schemas.views import MessageView, StaffState, VisitorState
 from simulator.acting import Acting
 from simulator.backoff import Backoff
 from simulator.client_state import apply, caught_up
@@ -42,6 +42,10 @@ GRACE = 0.2
 """Seconds within which events follow the first word of their version."""
 SETTLING = 3
 """How often a busy account is looked at for a quiet moment."""
+
+
+class _Messages(msgspec.Struct):
+    items: list[MessageView]
 
 
 class Client:
@@ -108,10 +112,18 @@ class Client:
         for _ in range(10):
             try:
                 response = await self.http.get(STATE_PATH)
-                return msgspec.json.decode(response.content, type=self._kind)
+                return self._shown(response.content)
             except OutcomeUnknown as error:
                 await asyncio.sleep(max(backoff.next(), error.retry_after))
         raise OutcomeUnknown("no state after ten tries")
+
+    async def messages(self, chat: str) -> list[MessageView]:
+        """The newest messages of a chat that one may see. Raises OutcomeUnknown or TurnedAway."""
+        response = await self.http.get(f"/v1/chats/{chat}/messages", order="newest")
+        found = msgspec.json.decode(response.content, type=_Messages).items
+        for message in found:
+            self.history.saw("message", message.id)
+        return found
 
     # --- waiting -----------------------------------------------------------------------
 
@@ -165,13 +177,24 @@ class Client:
                 if self.state is not None:
                     self.state = caught_up(self.state, frame.id, frame.version)
             case Reset():
-                self.state = msgspec.json.decode(frame.state, type=self._kind)
+                self.state = self._shown(frame.state)
             case Ack() | RefusedFrame() | ErrorFrame():
                 self.acting.take(frame)
                 return
             case _:
                 pass
         self._changed.set()
+
+    def _shown(self, text: bytes | msgspec.Raw) -> State:
+        """A state that came; what it shows a visitor is taken down for the checker."""
+        state = msgspec.json.decode(text, type=self._kind)
+        if isinstance(state, VisitorState):
+            self.history.saw("visitor", state.visitor.id)
+            for chat in state.chats:
+                self.history.saw("chat", chat.id)
+            for message in state.messages:
+                self.history.saw("message", message.id)
+        return state
 
     def lost(self) -> None:
         """The connection is over: what was sent on it has no answer."""

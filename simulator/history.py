@@ -228,5 +228,8 @@ class _NoClientHistory(ClientHistory):
     def event(self, event: Event, prev: str | None) -> None:
         pass
 
+    def saw(self, what: str, id: str) -> None:
+        pass
+
     def _note(self, note: Note) -> None:
         pass

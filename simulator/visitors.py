@@ -73,6 +73,8 @@ class Visitor:
         world.measures.waited.add(clock() - asked)
         world.measures.counts["chats"] += 1
         await self._talk(client, chat)
+        if world.chance.random() < 0.3:
+            await client.messages(chat)
         if world.chance.random() < 0.6 and is_open(client.state, chat):
             await client.act(CloseChat(chat=chat))
 

@@ -179,11 +179,15 @@ class Day:
         for frame in frames:
             client.frames.append(*frame)
 
-    def check(self) -> Verdict:
-        """What the checker says, with a sound chain, once every live client has got all."""
+    def settle(self) -> None:
+        """Every live client has got all."""
         for name, (client, _) in self._watching.items():
             if self._held[name] is not None:
                 client.settled(self.versions[client.viewer.account])
+
+    def check(self) -> Verdict:
+        """What the checker says, with a sound chain, once every live client has got all."""
+        self.settle()
         return check_values(self.history, chained(self.log))
 
 

@@ -2,8 +2,15 @@
 
 import pytest
 
+from schemas.actions import CloseChat
+from schemas.codec import encode
+from schemas.decisions import Fence
+from simulator.checker import check
 from simulator.faults import FAULTS
-from tests.support.history import Day, chained, check_values
+from simulator.history import History, NoHistory
+from streams.domain.access import Viewer
+from streams.log.memory import MemoryLog
+from tests.support.history import START, Day, chained, check_values
 from tests.support.planted import PLANTS
 from tests.support.planted.register import chat_of, live_frames
 
@@ -58,3 +65,34 @@ def test_many_faults_of_one_kind_are_counted_but_not_all_kept(day: Day) -> None:
     verdict = day.check()
     assert verdict.found["audience_leaked"] == 50
     assert len(verdict.faults) == 20
+
+
+async def test_a_log_is_read_by_the_fence_rule(day: Day) -> None:
+    values = chained(day.log)
+    zombie = values[3].replace(b'"fence":0', b'"fence":-1')
+    log = MemoryLog(partitions=2)
+    fence = encode(Fence(decider="test", at=START))
+    await log.append("events", 1, [fence, *values[:5], zombie, values[4], *values[5:]])
+    day.settle()
+    verdict = await check(day.history, log)
+    assert verdict.clean, str(verdict)
+    assert verdict.checked["ignored"] == 2
+    assert verdict.checked["decisions"] == len(day.log)
+
+
+async def test_a_record_that_cannot_be_read_is_reported_with_its_place() -> None:
+    log = MemoryLog(partitions=2)
+    await log.append("events", 1, [b"not a record"])
+    verdict = await check(History(), log)
+    assert verdict.codes == {"record_unreadable"}
+    assert verdict.faults[0].id == "events/1@0"
+
+
+def test_a_history_that_is_not_kept_stays_empty() -> None:
+    client = NoHistory().client("ana", Viewer(kind="operator", id="ana", account="acme"))
+    place = client.send("key", CloseChat(chat="c"))
+    client.accepted(place, None, 1)
+    client.opened("sse", None)
+    client.saw("chat", "c")
+    for kept in (client.sent, client.answers, client.notes, client.reads):
+        assert not kept
