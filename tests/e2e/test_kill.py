@@ -1,7 +1,10 @@
 """A server that is killed at any moment loses nothing that it acknowledged."""
 
+import asyncio
 import random
 from pathlib import Path
+
+import pytest
 
 from tests.support.process import make_account, serving
 from tests.support.rush import Rush
@@ -10,6 +13,7 @@ KILLS = 20
 SEED = 20_250_101
 
 
+@pytest.mark.slow
 async def test_killed_twenty_times_under_load_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
     chance = random.Random(SEED)
     async with serving(tmp_path / "data") as server:
@@ -18,6 +22,7 @@ async def test_killed_twenty_times_under_load_nothing_acknowledged_is_lost(tmp_p
         try:
             for _ in range(KILLS):
                 await rush.more(chance.randint(1, 25))
+                await asyncio.sleep(chance.random() * 0.03)
                 await server.kill()
                 await server.start()
             await rush.more(20)

@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
+
 from simulator.client import comparable
 from tests.support.process import ServerProcess, make_account, serving
 from tests.support.rush import Rush
@@ -67,6 +69,7 @@ async def state_of(rush: Rush) -> str:
     return comparable(await rush.observer.fresh_state())
 
 
+@pytest.mark.slow
 async def test_whatever_becomes_of_the_projections_they_heal_and_nothing_is_missing(
     tmp_path: Path,
 ) -> None:
@@ -92,6 +95,7 @@ async def test_whatever_becomes_of_the_projections_they_heal_and_nothing_is_miss
     assert server.said.count("projections: built anew") >= len(FAULTS)
 
 
+@pytest.mark.slow
 async def test_a_projection_of_a_longer_log_is_not_believed(tmp_path: Path) -> None:
     async with serving(tmp_path / "long") as longer, rush_at(longer, seed=6) as rush:
         await rush.more(30)
@@ -110,6 +114,7 @@ async def test_a_projection_of_a_longer_log_is_not_believed(tmp_path: Path) -> N
     assert verdict.clean, str(verdict)
 
 
+@pytest.mark.slow
 async def test_a_log_restored_from_a_backup_is_believed_over_its_projection(
     tmp_path: Path,
 ) -> None:

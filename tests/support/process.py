@@ -15,6 +15,7 @@ import httpx
 from simulator.http import Http, open_http
 from simulator.people import Credentials, persist
 
+ROOT = Path(__file__).parents[2]
 PLATFORM_TOKEN = "platform-token-of-the-tests-0123456789"
 READY_WITHIN = 20.0
 PASSWORD = "correct horse battery staple"
@@ -81,6 +82,7 @@ class ServerProcess:
                 "from api.cli import main; main()",
                 *("serve", "--data", str(self.data), "--port", str(self.port)),
                 env={**environment, **DEFAULTS, **self._settings},
+                cwd=ROOT,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=said,
                 stderr=said,
