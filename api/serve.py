@@ -25,7 +25,7 @@ async def run(settings: Settings) -> None:
         greet(address, first)
         with _published(settings.data / "address", address):
             async with asyncio.TaskGroup() as group:
-                serving = group.create_task(serve(service, listener))
+                serving = group.create_task(server_for(service).serve([listener]))
                 demo = group.create_task(_demo(service, address)) if settings.demo else None
                 await serving
                 if demo is not None:
@@ -48,12 +48,10 @@ async def running(settings: Settings) -> AsyncIterator[Service]:
         await service.close()
 
 
-async def serve(service: Service, listener: socket.socket) -> None:
-    """Answer requests until a signal comes, then end the streams and what is under way."""
-    server = Server(
-        configure(service.app, service.live.websocket.protocol()), service.live.hub.drain
-    )
-    await server.serve(sockets=[listener])
+def server_for(service: Service) -> Server:
+    """The HTTP server of a service; when it stops it ends the streams first."""
+    config = configure(service.app, service.live.websocket.protocol())
+    return Server(config, service.live.hub.drain)
 
 
 @contextlib.contextmanager

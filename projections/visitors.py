@@ -58,13 +58,22 @@ class Visitors:
                 view = VisitorView(id=event.id, name=data.name, email=data.email, added_at=event.at)
                 self.rows.put(account, event.id, view)
             case e.VisitorChanged():
-                view = self.rows.get(account, data.visitor)
-                view = replace(
-                    view,
-                    name=view.name if data.name is None else data.name,
-                    email=view.email if data.email is None else data.email,
-                )
-                self.rows.put(account, data.visitor, view)
+                self._change(account, data)
             case _:
                 if not isinstance(data, Ignored):
                     assert_never(data)
+
+    def _change(self, account: str, data: e.VisitorChanged) -> None:
+        """Take up a change; of nobody, if the id is another thing's.
+
+        The decider keeps no visitors, so it cannot tell that id from a visitor's.
+        """
+        view = self.rows.find(account, data.visitor)
+        if view is None:
+            return
+        view = replace(
+            view,
+            name=view.name if data.name is None else data.name,
+            email=view.email if data.email is None else data.email,
+        )
+        self.rows.put(account, data.visitor, view)

@@ -1,3 +1,5 @@
+from schemas.actions import ChangeVisitor
+from streams.domain.access import Viewer
 from tests.integration.api.people import Person, expect, new_operator, new_visitor
 from tests.integration.api.stack import Stack
 
@@ -95,3 +97,11 @@ async def test_an_agent_reads_the_organisation_but_does_not_change_it(
     await expect(await ben.http.patch("/v1/account", json={"desk_limit": 1}), 403)
     theirs = f"/v1/operators/{admin.id}/availability"
     await expect(await ben.http.put(theirs, json={"availability": "offline"}), 403)
+
+
+async def test_a_change_of_what_is_no_visitor_harms_nothing(stack: Stack, admin: Person) -> None:
+    system = Viewer(kind="system", id="system", account="acme")
+    change = ChangeVisitor(visitor=admin.id, name="Nobody")
+    answer = await stack.services.gateway.act(system, change)
+    assert await stack.services.projections.reached("acme", answer.version, 5)
+    assert await stack.services.projections.visitor("acme", admin.id) is None
