@@ -80,13 +80,17 @@ class Incoming:
         self._signalling: set[asyncio.Task[None]] = set()
         self.max_message = max_message
 
+    def admit(self, viewer: Viewer) -> None:
+        """Count a connection or message like a request. Raises Problem `too_many_requests`."""
+        allowance = self._limiter.take((viewer.account, viewer.kind, viewer.id))
+        if allowance.refused:
+            raise too_many("too_many_requests", allowance.retry_after)
+
     def take(self, speaker: Speaker, viewer: Viewer, payload: bytes) -> None:
         """Take one message; the answer comes by `speaker.answer` or `speaker.fail`."""
         seq = None
         try:
-            allowance = self._limiter.take((viewer.account, viewer.kind, viewer.id))
-            if allowance.refused:
-                raise too_many("too_many_requests", allowance.retry_after)
+            self.admit(viewer)
             message = self._body.decode(payload)
             seq = message.seq
             if speaker.in_flight >= MAX_IN_FLIGHT:

@@ -54,7 +54,8 @@ class Server:
     async def account(self, id: str = "acme") -> Person:
         """A new account's admin, online."""
         new = NewAccount(id, id.title(), "Ada", "ada", PASSWORD)
-        await create_account(self.service.gateway, self.service.passwords, new)
+        made = await create_account(self.service.gateway, self.service.passwords, new)
+        assert await self.service.projections.reached(id, made.version, 5)
         return await self._log_in(id, "ada")
 
     async def operator(self, admin: Person, role: Role = "agent") -> Person:
@@ -62,7 +63,9 @@ class Server:
         self._people += 1
         login = f"operator{self._people}"
         hashed = await self.service.passwords.hash(PASSWORD)
-        await admin.act(a.AddOperator(name=login, login=login, role=role, password_hash=hashed))
+        adding = a.AddOperator(name=login, login=login, role=role, password_hash=hashed)
+        made = await self.service.gateway.act(admin.viewer, adding)
+        assert await self.service.projections.reached(admin.viewer.account, made.version, 5)
         return await self._log_in(admin.viewer.account, login)
 
     async def visitor(self, account: str = "acme") -> Person:

@@ -142,7 +142,7 @@ async def test_a_resume_works_across_a_restart(tmp_path: Path, kind: str) -> Non
 @pytest.mark.parametrize("kind", TRANSPORTS)
 async def test_an_id_that_is_none_gets_a_fresh_state(server: Server, kind: str) -> None:
     vera = await _account_and_visitor(server)
-    stream = Stream(kind, vera, "no such id")
+    stream = Stream(kind, vera, "no-such-id")
     await eventually(lambda: bool(stream.of("reset")), 5)
     reset = stream.frames[0]
     assert reset["reason"] == "unknown_id"
@@ -316,7 +316,7 @@ async def test_what_is_refused_or_wrong_is_told_with_its_seq(server: Server) -> 
     chat = await server.chat(vera, ada)
     transport, listener = await talk(vera)
     wrong = {
-        1: (posting(1, "06gvp4mdnk0000000040", "x"), "chat_unknown"),
+        1: (posting(1, "no-such-chat", "x"), "chat_unknown"),
         2: (posting(2, chat, "x" * 4_000), None),
         3: (b'{"seq":3,"action":{"type":"set_password","operator":"x","hash":"y"}}', None),
         4: (posting(4, chat, "a\x00b"), "nul_in_text"),
