@@ -20,8 +20,18 @@ TOO_LARGE = (
 )
 
 
+CONNECTION = "deskstream.connection"
+"""Under this name an application finds the BoundedHttp of a request in the scope's extensions."""
+
+
 class BoundedHttp(HttpToolsProtocol):
-    """Ends connections whose head is too large (431) or too slow."""
+    """Ends connections whose head is too large (431) or too slow.
+
+    A stream may write to its `transport` by itself, in HTTP's chunks, while its response is open.
+    """
+
+    lost: Exception | None = None
+    """What broke the connection, if it was not closed."""
 
     _head = 0
     _in_head = True
@@ -53,11 +63,13 @@ class BoundedHttp(HttpToolsProtocol):
         """The head is complete."""
         self._in_head = False
         self._stop_clock()
+        self.scope["extensions"] = {CONNECTION: self}  # type: ignore[dict-item]
         super().on_headers_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
         self._stop_clock()
+        self.lost = exc
         super().connection_lost(exc)
 
     def _start_clock(self) -> None:

@@ -18,7 +18,7 @@ DEMO_ACCOUNT = NewAccount("demo", "Demo", "Demo admin", "admin")
 
 async def run(settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM. Raises LogUnusable, OSError and what breaks the service."""
-    listener = bind(settings.host, settings.port)
+    listener = bind(settings.host, settings.port, send_timeout=settings.send_timeout)
     address = address_of(listener, settings)
     async with running(settings) as service:
         first = await _first_login(service)

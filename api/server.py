@@ -20,11 +20,19 @@ STOP_WITHIN = 2
 """Seconds that requests under way get to finish when the server stops."""
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """A bound socket; port 0 lets the system choose. Raises OSError."""
+def bind(host: str, port: int, *, send_timeout: float = 10.0) -> socket.socket:
+    """A bound socket; port 0 lets the system choose. Raises OSError.
+
+    `send_timeout`: seconds after which a client that takes nothing of what it was sent is cut
+    off. Only the system can tell, and let go of a connection that is closed but not yet empty;
+    where it has no such option (outside Linux), its own time-outs hold.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # accepted sockets inherit it
+        milliseconds = int(send_timeout * 1000)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
     try:
         listener.bind((host, port))
     except OSError:

@@ -15,7 +15,7 @@ from api.gateway import Gateway
 from api.health import Vitals, checks, measures
 from api.keys import key_of
 from api.limits import RateLimiter
-from api.live.live import Live
+from api.live.live import Door, Live
 from api.services import Services
 from projections.projector import Projector
 from projections.store import Projections
@@ -61,7 +61,7 @@ class Service:
             self.platform_token,
         )
         limiter = RateLimiter(settings.rate_per_viewer, settings.burst_per_viewer)
-        self.live = Live(settings, clock, self.gateway, rows, authenticator, limiter)
+        self.live = Live(settings, clock, self.gateway, rows, Door(authenticator, limiter))
         self.projector = Projector(log, rows)
         self.deciders = [self._decider(partition) for partition in range(log.partitions)]
         self.feed = EventFeed(log)

@@ -1,16 +1,12 @@
 """A channel: an account's recent events in memory, and who follows it."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from api.live.frames import LiveEvent
-from api.live.session import Session, chain
-from api.live.wire import Wire
-from schemas.values import STAFF
-
-MEMOS = 8
-"""Catch-ups remembered, for the many who come back at once."""
+from api.live.session import Session
+from schemas.values import STAFF, Audience
 
 
 def is_personal(event: LiveEvent) -> bool:
@@ -19,45 +15,40 @@ def is_personal(event: LiveEvent) -> bool:
 
 
 class Kind:
-    """The sessions of one kind, by the audience entry they share. `head` is the id that those who are up to date were sent last."""
+    """The sessions of one kind, by the audience entry that they share."""
 
-    __slots__ = ("entry", "head", "sessions")
+    __slots__ = ("entry", "sessions")
 
-    def __init__(self, entry: str, head: str) -> None:
+    def __init__(self, entry: str) -> None:
         self.entry = entry
-        self.head = head
         self.sessions: dict[Session, None] = {}
 
 
 class Channel:
     """What the hub knows of one account.
 
-    `recent` holds events without a hole up to `version`, the newest; all after `start`.
+    `recent` holds events without a hole up to `version`, the newest; all after `start`. Those up
+    to `sent` have been written to whoever follows; the rest is `fresh`, or being written, and is
+    not forgotten before. So who follows can always be told the rest from memory.
     """
 
     __slots__ = (
-        "_memos",
-        "_personal",
-        "fresh",
-        "id",
-        "kinds",
-        "recent",
-        "size",
-        "start",
-        "version",
-    )
+        "account", "fresh", "id", "kinds", "personal", "recent", "sent", "size", "start", "version",
+    )  # fmt: skip
 
-    def __init__(self, version: int, id: str) -> None:
+    def __init__(self, account: str, version: int, id: str) -> None:
+        self.account = account
         self.version = version
         self.id = id
         self.start = version
+        self.sent = version
         self.recent: deque[LiveEvent] = deque()
         self.size = 0
         self.fresh: list[LiveEvent] = []
-        """Not sent yet."""
+        """Not taken up by the fan-out yet."""
         self.kinds: dict[str, Kind] = {}
-        self._personal = False
-        self._memos: dict[tuple[str, str, Wire], tuple[bytes, str]] = {}
+        self.personal = False
+        """Whether some of `recent` may be for single operators."""
 
     @property
     def sessions(self) -> Iterator[Session]:
@@ -65,29 +56,42 @@ class Channel:
         for kind in self.kinds.values():
             yield from kind.sessions
 
-    def add(self, event: LiveEvent) -> None:
-        """Take up the next event."""
-        if event.version != self.version + 1:  # the feed began later than this account
-            self.recent.clear()
-            self.size = 0
-            self.start = event.version - 1
+    def add(self, event: LiveEvent) -> bool:
+        """Take up the next event, once. False, and nothing is changed, if some are missing before.
+
+        The rows may have told of it already: then whoever follows has it from there.
+        """
+        if event.version != self.version + 1:
+            return event.version <= self.version
         self.recent.append(event)
         self.size += event.size
         self.version = event.version
         self.id = event.id
-        self._memos.clear()
-        self._personal = self._personal or is_personal(event)
+        self.personal = self.personal or is_personal(event)
         if self.kinds:
             self.fresh.append(event)
+        else:
+            self.sent = event.version
+        return True
 
-    def addressed(self, events: list[LiveEvent]) -> list[Kind]:
-        """The kinds of sessions of whom some may see one of the events."""
-        entries = {entry for event in events for entry in event.audience}
+    def begin_before(self, event: LiveEvent) -> None:
+        """Forget everything: what comes next is this event. Nobody may be following."""
+        self.recent.clear()
+        self.fresh.clear()
+        self.size = 0
+        self.personal = False
+        self.version = self.start = self.sent = event.version - 1
+
+    def addressed(self, audiences: Iterable[Audience]) -> list[Kind]:
+        """The kinds of sessions of whom some are in one of the audiences."""
+        entries = {entry for audience in audiences for entry in audience}
         names = {STAFF if entry.startswith("operator:") else entry for entry in entries}
         return [self.kinds[name] for name in names if name in self.kinds]
 
     def drop_oldest(self) -> int:
-        """Forget the oldest event; gives its size."""
+        """Forget the oldest event; gives its size, 0 if none may be forgotten yet."""
+        if self.start >= self.sent:
+            return 0
         event = self.recent.popleft()
         self.size -= event.size
         self.start = event.version
@@ -95,7 +99,8 @@ class Channel:
 
     def after(self, version: int) -> Iterator[LiveEvent]:
         """The events newer than `version`, which must not be before `start`."""
-        return islice(self.recent, version - self.start, None)
+        newest_first = islice(reversed(self.recent), max(self.version - version, 0))
+        return reversed(list(newest_first))
 
     def id_of(self, version: int) -> str | None:
         """The id of the event with this version, if it is at hand."""
@@ -105,30 +110,11 @@ class Channel:
             return self.recent[version - self.start - 1].id
         return None
 
-    def catch_up(self, session: Session) -> bytes:
-        """All that the session missed, which it counts as sent; its version is in memory."""
-        shared = session.kind if not self._personal else ",".join(session.audience)
-        key = (shared, session.cursor, session.wire)
-        memo = self._memos.get(key)
-        if memo is None:
-            memo = chain(
-                self.after(session.version),
-                session.cursor,
-                session.wire,
-                lambda event: session.sees(event.audience),
-            )
-            if len(self._memos) >= MEMOS:
-                del self._memos[next(iter(self._memos))]
-            self._memos[key] = memo
-        block, cursor = memo
-        session.begin_at(cursor, max(session.version, self.version))
-        return block
-
     def join(self, session: Session) -> None:
         """From now on the session is sent what comes."""
         kind = self.kinds.get(session.kind)
         if kind is None:
-            kind = self.kinds[session.kind] = Kind(session.kind, self.id)
+            kind = self.kinds[session.kind] = Kind(session.kind)
         kind.sessions[session] = None
 
     def leave(self, session: Session) -> None:
@@ -140,3 +126,4 @@ class Channel:
                 del self.kinds[session.kind]
         if not self.kinds:
             self.fresh.clear()
+            self.sent = self.version

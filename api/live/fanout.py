@@ -30,8 +30,12 @@ class FanOut:
         self._scheduled = False
         self._not_before = 0.0
         self._spent = 0.0
+        self._slice_ends = 0.0
+        self._unchecked = 0
         self.deliveries = 0
         """Frames of events written, counted per client."""
+        self.broken: BaseException | None = None
+        """What ended the fan-out: nobody would be told anything any more."""
 
     def touch(self, channel: Channel) -> None:
         """The channel has fresh events."""
@@ -57,7 +61,12 @@ class FanOut:
     def _step(self) -> None:
         assert self._round is not None
         since = time.perf_counter()
-        unfinished = next(self._round, StopIteration) is None
+        self._slice_ends = since + SLICE
+        try:
+            unfinished = next(self._round, StopIteration) is None
+        except BaseException as error:
+            self.broken = error
+            raise
         now = time.perf_counter()
         self._spent += now - since
         if unfinished:
@@ -69,38 +78,46 @@ class FanOut:
             self._schedule()
 
     def _write_all(self, channels: list[Channel]) -> Iterator[None]:
-        """Yields None after each slice."""
+        """Yields None when a slice is over."""
         for channel in channels:
             events, channel.fresh = channel.fresh, []
-            for kind in channel.addressed(events):
-                yield from self._write(kind, events)
+            if events:
+                for kind in channel.addressed([event.audience for event in events]):
+                    yield from self._write(kind, events)
+                channel.sent = max(channel.sent, events[-1].version)
 
     def _write(self, kind: Kind, events: list[LiveEvent]) -> Iterator[None]:
-        """Give all sessions of a kind the same bytes, if they were sent the same before."""
+        """Give sessions of a kind the same bytes, if they were sent the same before.
+
+        Who joins meanwhile has these events already, who leaves meanwhile gets no more.
+        """
         wanted = [event for event in events if kind.entry in event.audience]
         shared = not any(is_personal(event) for event in events)
-        prev, first, last = kind.head, events[0].version, events[-1].version
-        if wanted:
-            kind.head = wanted[-1].id
-        blocks: dict[Wire, bytes] = {}
-        deadline = time.perf_counter() + SLICE
-        for count, session in enumerate(list(kind.sessions), 1):
+        first, last = events[0].version, events[-1].version
+        head = wanted[-1].id if wanted else ""
+        blocks: dict[tuple[Wire, str], bytes] = {}
+        for session in list(kind.sessions):
             if session.ended:
                 continue
-            if shared and session.cursor == prev and session.version < first:
-                block = blocks.get(session.wire)
+            if shared and session.version < first:
+                key = (session.wire, session.cursor)
+                block = blocks.get(key)
                 if block is None:
-                    block, _ = chain(wanted, prev, session.wire, _all)
-                    blocks[session.wire] = block
-                session.begin_at(kind.head, last)
+                    block = blocks[key] = chain(wanted, session.cursor, session.wire, _all)[0]
+                session.version = last
+                session.cursor = head or session.cursor
             else:
                 block = session.pack(events)
             if block:
                 self.deliveries += len(wanted)
                 session.outlet.write(block)
-            if count % CHECK_EVERY == 0 and time.perf_counter() > deadline:
+            self._unchecked += 1
+            if self._unchecked >= CHECK_EVERY and self._slice_is_over():
                 yield
-                deadline = time.perf_counter() + SLICE
+
+    def _slice_is_over(self) -> bool:
+        self._unchecked = 0
+        return time.perf_counter() > self._slice_ends
 
 
 def _all(_event: LiveEvent) -> bool:

@@ -96,28 +96,28 @@ FRAMES: tuple[type[Frame], ...] = (
 """Every frame there is, for the documentation."""
 
 
+OVERHEAD = 400
+"""Bytes that an event takes in memory besides its JSON."""
+
+
 class LiveEvent:
     """An event on its way to clients: encoded once, whoever is sent it."""
 
-    __slots__ = ("_event", "_rest", "audience", "id", "version")
+    __slots__ = ("_rest", "audience", "id", "version")
 
     def __init__(self, event: Event) -> None:
         self.id = event.id
         self.version = event.version
         self.audience: Audience = event.audience
-        self._event: Event | None = event
-        self._rest = b""
+        self._rest = _after_prev(event)
 
     @property
     def size(self) -> int:
         """Bytes that it takes in memory, roughly."""
-        return 600 + len(self._rest)
+        return OVERHEAD + len(self._rest)
 
     def json(self, prev: str) -> bytes:
         """The EventFrame for a client that was sent `prev` before it."""
-        if self._event is not None:
-            self._rest = _after_prev(self._event)
-            self._event = None
         return b'{"type":"event","prev":"' + prev.encode() + self._rest
 
 

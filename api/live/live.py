@@ -1,5 +1,7 @@
 """The live layer put together."""
 
+from typing import NamedTuple
+
 from starlette.routing import BaseRoute, Route
 
 from api.auth.authenticator import Authenticator
@@ -16,6 +18,13 @@ from streams.clock import Clock
 from streams.settings import Settings
 
 
+class Door(NamedTuple):
+    """Who gets in, and how often: the same as over HTTP."""
+
+    authenticator: Authenticator
+    limiter: RateLimiter
+
+
 class Live:
     """Hub and endpoints. The composition feeds `hub` and runs it."""
 
@@ -25,25 +34,22 @@ class Live:
         clock: Clock,
         gateway: Gateway,
         projections: Projections,
-        authenticator: Authenticator,
-        limiter: RateLimiter,
+        door: Door,
     ) -> None:
         self.hub = Hub(clock, heartbeat=settings.heartbeat, memory=settings.live_buffer)
-        self._send_timeout = settings.send_timeout
         self._resume = Resume(
             self.hub, projections, limit=settings.resume_limit, max_streams=settings.max_streams
         )
         self.websocket = WebSocketEndpoint(
             self.hub,
             self._resume,
-            authenticator,
-            Incoming(gateway, projections, limiter, settings.max_body),
-            send_timeout=settings.send_timeout,
+            door.authenticator,
+            Incoming(gateway, projections, door.limiter, settings.max_body),
         )
 
     def routes(self) -> list[BaseRoute]:
         """SSE and long poll. WebSocket upgrades go to `websocket.protocol()`."""
-        sse = SseEndpoint(self.hub, self._resume, send_timeout=self._send_timeout)
+        sse = SseEndpoint(self.hub, self._resume)
         poll = PollEndpoint(self.hub, self._resume)
         return [
             Route("/v1/live/sse", sse, methods=["GET"]),

@@ -52,6 +52,7 @@ class PollEndpoint:
         wait = _wait(request)
         outlet = PollOutlet()
         session = session_for(scope, POLL, outlet)
+        leaving = asyncio.ensure_future(_gone(receive, outlet))
         try:
             begun = await self._resume.begin(session, after, settle=after is None)
             if begun:
@@ -59,12 +60,20 @@ class PollEndpoint:
             elif not await _arrives(outlet, wait):
                 outlet.frames.append(self._resume.settle(session))
         finally:
+            leaving.cancel()
             self._hub.leave(session)
         body = b'{"frames":[%b],"id":"%b"}' % (
             b"".join(outlet.frames).removesuffix(b","),
             session.cursor.encode(),
         )
         await Response(body, media_type="application/json")(scope, receive, send)
+
+
+async def _gone(receive: Receive, outlet: PollOutlet) -> None:
+    """End the wait of a client that has gone: it would hold its session until then."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    outlet.end()
 
 
 async def _arrives(outlet: PollOutlet, seconds: float) -> bool:

@@ -23,6 +23,8 @@ PAGE = 1_000
 PATIENCE = 2.0
 """Seconds to wait for another part of the process that is behind."""
 
+BEHIND = "The projections are behind."
+
 _events = msgspec.json.Decoder(Event)
 
 
@@ -45,9 +47,10 @@ class Resume:
     async def begin(self, session: Session, after: str | None, *, settle: bool = True) -> bytes:
         """Join; gives the first frames. `after` is the id of the event that the client has.
 
-        With `settle` they end with `caught_up`, unless the state was reset. Raises Refused if the
-        viewer has no state, Problem `unavailable` when no more connections are taken or the rows
-        are behind. The caller leaves the hub, also then.
+        With `settle` they end with `caught_up`, unless the state was reset. Nothing, when the
+        session was ended meanwhile. Raises Refused if the viewer has no state, Problem
+        `unavailable` when no more connections are taken or the rows are behind. The caller
+        leaves the hub, also then.
         """
         self._admit()
         self._hub.attach(session)
@@ -61,25 +64,34 @@ class Resume:
                 settle = False
                 blocks.append(await self._reset(session, reason))
             blocks += await self._missed(session, channel)
+        if session.ended:
+            session.begin_at(after or "", 0)
+            return b""
         if settle:
-            blocks.append(self.settle(session))
+            blocks.append(self._settle(session, channel))
         self._hub.join(channel, session)
         return b"".join(blocks)
 
     def settle(self, session: Session) -> bytes:
-        """What is still to be sent, and that this is all: the cursor is the newest event."""
+        """What one who follows is still to be sent, and that this is all."""
         channel = self._hub.channel(session.viewer.account)
         assert channel is not None
-        block = channel.catch_up(session)
-        session.begin_at(channel.id, channel.version)
-        caught_up = CaughtUp(id=channel.id, version=channel.version)
+        session.version = max(session.version, channel.sent)
+        return self._settle(session, channel)
+
+    def _settle(self, session: Session, channel: Channel) -> bytes:
+        """The cursor is the newest event, whoever may see it."""
+        block = self._hub.catch_ups.catch_up(channel, session)
+        if session.version <= channel.version:
+            session.begin_at(channel.id, channel.version)
+        caught_up = CaughtUp(id=session.cursor, version=session.version)
         return block + pack(session, "caught_up", caught_up, caught_up.id)
 
     async def _channel(self, account: str) -> Channel:
         channel = self._hub.channel(account)
         if channel is None:
             head = await self._rows.head(account)
-            # The feed may have made it meanwhile; it then is newer than the rows.
+            # The feed may have made it meanwhile.
             channel = self._hub.channel(account) or self._hub.make_channel(
                 account, head.version, head.id
             )
@@ -115,7 +127,10 @@ class Resume:
         return True
 
     async def _id_of(self, session: Session, version: int) -> str | None:
-        found = await self._rows.events_after(session.viewer.account, version - 1, 1)
+        account = session.viewer.account
+        if not await self._rows.reached(account, version, PATIENCE):
+            raise Problem("unavailable", BEHIND)
+        found = await self._rows.events_after(account, version - 1, 1)
         return found[0].id if found and found[0].version == version else None
 
     async def _reset(self, session: Session, reason: str) -> bytes:
@@ -128,11 +143,12 @@ class Resume:
         """The frames of what the session has missed; nothing is awaited after the last."""
         blocks = []
         account = session.viewer.account
-        while session.version < channel.start:
+        while session.version < channel.start and not session.ended:
             page = await self._rows.events_after(account, session.version, PAGE)
             if page:
                 blocks.append(session.pack([LiveEvent(_events.decode(e.body)) for e in page]))
             elif not await self._rows.reached(account, session.version + 1, PATIENCE):
-                raise Problem("unavailable", "The projections are behind.")
-        blocks.append(channel.catch_up(session))
+                raise Problem("unavailable", BEHIND)
+        if not session.ended:
+            blocks.append(self._hub.catch_ups.catch_up(channel, session))
         return blocks

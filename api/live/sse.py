@@ -1,13 +1,13 @@
-"""Server-sent events: sse-starlette's response, into which the hub writes directly.
+"""Server-sent events: sse-starlette's response, beside which the hub writes to the connection.
 
-A delivery through a generator costs a task switch and five calls (28 µs). Here the response's
-body only begins and ends the stream; in between the hub hands its bytes to the server's `send`,
-which takes them at once unless the client does not read.
+A delivery through a generator costs a task switch and five calls (28 µs), one through the
+server's `send` still a coroutine and a chunk of its own for each client. Here the response begins
+and ends the stream; in between the hub's bytes go to the connection as they are, put into one of
+HTTP's chunks once for all clients.
 """
 
 import asyncio
-import types
-from collections.abc import AsyncIterator, Coroutine, Generator
+from collections.abc import AsyncIterator
 from typing import Any
 
 from sse_starlette.sse import EventSourceResponse
@@ -18,135 +18,117 @@ from api.live.hub import Hub
 from api.live.request import session_for
 from api.live.resume import Resume
 from api.live.wire import SSE
+from api.protocol import CONNECTION, BoundedHttp
 
 BACKLOG = 1 << 20
-"""Bytes that wait for a client that does not read; with more its connection ends."""
+"""Bytes that wait for a client that reads too slowly, besides what it had missed; with more its
+connection is cut, and it resumes."""
+
+
+class Chunks:
+    """Puts bytes into a chunk (RFC 9112, section 7.1); the same bytes only once."""
+
+    def __init__(self) -> None:
+        self._data = b""
+        self._chunk = b""
+
+    def chunk(self, data: bytes) -> bytes:
+        """The chunk with this data, which is not empty: that would be the last one."""
+        if data is not self._data:
+            self._chunk = b"%x\r\n%b\r\n" % (len(data), data)
+            self._data = data
+        return self._chunk
 
 
 class SseStream(EventSourceResponse):
     """One stream; the Outlet of its session."""
 
-    def __init__(self, send_timeout: float) -> None:
-        """`send_timeout`: seconds after which a client that does not read is dropped."""
-        super().__init__(self._body(), ping=0, sep="\n", send_timeout=send_timeout)
-        self._timeout = send_timeout
+    def __init__(self, connection: BoundedHttp, chunks: Chunks) -> None:
+        super().__init__(self._body(), ping=0, sep="\n")
+        self._connection = connection
+        self._transport: Any = connection.transport
+        self._chunk = chunks.chunk
         self._first = b""
         self._last = b""
         self._over = asyncio.Event()
-        self._held: list[bytes] | None = []
-        """What waits until the client takes what it was sent before; None when nothing does."""
-        self._held_size = 0
-        self._sending: asyncio.Task[None] | None = None
-        self._send: Send | None = None
-        self.overflowed = False
+        self._open = False
+        self._held: list[bytes] = []
+        self._allowed = BACKLOG
+        self._cut = False
+
+    @property
+    def dropped(self) -> bool:
+        """Whether the connection was cut because the client did not read."""
+        return self._cut or isinstance(self._connection.lost, TimeoutError)
 
     async def serve(self, begun: bytes, scope: Scope, receive: Receive, send: Send) -> None:
         """Send `begun` and then what is written, until the stream or the connection ends."""
         self._first = begun
-        self._send = send
+        self._allowed += len(begun)
         try:
             await self(scope, receive, send)
         finally:
             self._over.set()
-            if self._sending is not None:
-                self._sending.cancel()
 
     def write(self, data: bytes) -> None:
         """See Outlet.write."""
-        if self._over.is_set():
-            return
-        if self._held is not None:
+        if not self._open:
             self._hold(data)
             return
-        assert self._send is not None
-        sending = self._send({"type": "http.response.body", "body": data, "more_body": True})
-        assert isinstance(sending, Coroutine)
-        try:
-            waiting = sending.send(None)
-        except StopIteration:
+        transport = self._transport
+        if transport.is_closing():
             return
-        self._held = []
-        self._sending = asyncio.ensure_future(self._finish(sending, waiting))
+        transport.write(self._chunk(data))
+        if transport.get_write_buffer_size() > self._allowed:
+            self._drop()
 
     def end(self, data: bytes = b"") -> None:
         """See Outlet.end."""
         self._last = self._last or data
+        self._open = False
         self._over.set()
 
     def _hold(self, data: bytes) -> None:
-        assert self._held is not None
-        self._held.append(data)
-        self._held_size += len(data)
-        if self._held_size > BACKLOG:
-            self.overflowed = True
-            self.end()
+        """Keep what comes before the stream is open; forget what comes after its end."""
+        if not self._over.is_set():
+            self._held.append(data)
+            if sum(map(len, self._held)) > BACKLOG:
+                self._drop()
+
+    def _drop(self) -> None:
+        self._cut = True
+        self.end()
+        self._transport.abort()
 
     async def _body(self) -> AsyncIterator[bytes]:
-        yield self._first
-        self._sending = asyncio.ensure_future(self._catch_up())
+        if self._first:
+            yield self._first
+        self._open = not self._over.is_set()
+        if self._held and self._open:
+            self.write(b"".join(self._held))
+        self._held.clear()
         await self._over.wait()
         if self._last:
             yield self._last
-
-    async def _finish(self, sending: Coroutine[Any, Any, None], waiting: Any) -> None:
-        """Wait until the client has taken what the server holds, then send what was held."""
-        try:
-            async with asyncio.timeout(self._timeout):
-                await _rest_of(sending, waiting)
-        except (TimeoutError, OSError):
-            self.overflowed = True
-            self.end()
-            return
-        await self._catch_up()
-
-    async def _catch_up(self) -> None:
-        assert self._send is not None
-        try:
-            while self._held and not self._over.is_set():
-                held, self._held, self._held_size = b"".join(self._held), [], 0
-                async with asyncio.timeout(self._timeout):
-                    await self._send(
-                        {"type": "http.response.body", "body": held, "more_body": True}
-                    )
-        except (TimeoutError, OSError):
-            self.overflowed = True
-            self.end()
-        self._held = None
-
-
-@types.coroutine
-def _rest_of(sending: Coroutine[Any, Any, None], waiting: Any) -> Generator[Any, Any, None]:
-    """Await the rest of a coroutine that was begun by hand and waits for `waiting`."""
-    while True:
-        try:
-            yield waiting
-        except BaseException as error:
-            thrown: BaseException | None = error
-        else:
-            thrown = None
-        try:
-            waiting = sending.send(None) if thrown is None else sending.throw(thrown)
-        except StopIteration:
-            return
 
 
 class SseEndpoint:
     """`GET /v1/live/sse`, an ASGI application for requests that passed the edge."""
 
-    def __init__(self, hub: Hub, resume: Resume, *, send_timeout: float) -> None:
+    def __init__(self, hub: Hub, resume: Resume) -> None:
         self._hub = hub
         self._resume = resume
-        self._send_timeout = send_timeout
+        self._chunks = Chunks()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one stream. Raises Refused, Problem."""
         request = Request(scope)
         after = request.headers.get("last-event-id") or request.query_params.get("after")
-        stream = SseStream(self._send_timeout)
+        stream = SseStream(scope["extensions"][CONNECTION], self._chunks)
         session = session_for(scope, SSE, stream)
         try:
             begun = await self._resume.begin(session, after)
             await stream.serve(begun, scope, receive, send)
         finally:
             self._hub.leave(session)
-            self._hub.dropped += stream.overflowed
+            self._hub.dropped += stream.dropped

@@ -29,10 +29,14 @@ from schemas.refusals import DeskstreamError, Refused
 PATH = "/v1/live/ws"
 
 BACKLOG = 1 << 20
-"""Bytes that wait for a client that does not read; with more its connection ends."""
+"""Bytes that wait for a client that reads too slowly, besides what it had missed; with more its
+connection is cut, and it resumes."""
 
-HELD = 64
-"""Messages that may come before it is known who sends them."""
+CLOSE_WITHIN = 1.0
+"""Seconds that a client gets to answer a close frame."""
+
+TRY_LATER = frozenset({"unavailable", "too_many_requests"})
+"""Codes with which a client is told to come again (1013), not to stay away (1008)."""
 
 _READ_BUFFER = 4_096
 
@@ -49,16 +53,17 @@ class LiveSocket(WSListener):
         self._after: str | None = query.get("after", [None])[0]
         self._token = _token_of(request, query)
         self._transport: Any = None
-        self._write: Any = None
+        self._connection: Any = None
         self._session: Session | None = None
         self._beginning: asyncio.Task[None] | None = None
         self._held: list[bytes] = []
         self._begun = False
         self._parts: list[bytes] = []
+        self._size = 0
         self._acks: list[bytes] = []
-        self._unread = 0
-        self._paused: asyncio.TimerHandle | None = None
+        self._allowed = BACKLOG
         self._over = False
+        self._closing: asyncio.TimerHandle | None = None
         self.in_flight = 0
 
     # --- picows calls these ------------------------------------------------------------------
@@ -66,86 +71,115 @@ class LiveSocket(WSListener):
     def on_ws_connected(self, transport: WSTransport) -> None:
         """The upgrade is done."""
         self._transport = transport
-        self._write = transport.underlying_transport.write
+        self._connection = transport.underlying_transport
         self._beginning = asyncio.ensure_future(self._begin())
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         """A frame came; messages may come in several."""
         match frame.msg_type:
-            case WSMsgType.TEXT | WSMsgType.BINARY | WSMsgType.CONTINUATION:
-                self._take(frame.get_payload_as_bytes(), frame.fin)
             case WSMsgType.CLOSE:
-                transport.send_close(WSCloseCode.OK)
+                if not self._over:
+                    transport.send_close(WSCloseCode.OK)
+                self._over = True
                 transport.disconnect()
-            case _:
+            case WSMsgType.PING:
+                if not self._over:
+                    transport.send_pong(frame.get_payload_as_bytes())
+                    self._check_backlog()
+            case WSMsgType.PONG:
                 pass
+            case type_ if not self._over:
+                self._take(type_, frame.get_payload_as_bytes(), frame.fin)
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         """The connection is gone."""
         self._over = True
-        if self._paused is not None:
-            self._paused.cancel()
+        if self._closing is not None:
+            self._closing.cancel()
         if self._beginning is not None:
             self._beginning.cancel()
         if self._session is not None:
             self._endpoint.hub.leave(self._session)
 
     def pause_writing(self) -> None:
-        """The client does not read: it has some time to begin again."""
-        loop = asyncio.get_running_loop()
-        self._unread = 0
-        self._paused = loop.call_later(self._endpoint.send_timeout, self._drop)
+        """Much waits for the client. How much, and how long, is bounded elsewhere."""
 
     def resume_writing(self) -> None:
-        """The client reads."""
-        if self._paused is not None:
-            self._paused.cancel()
-            self._paused = None
+        """Little waits for the client."""
+
+    def lost(self, error: Exception | None) -> None:
+        """The connection broke, if there is an error; a time-out says that nobody reads."""
+        self._endpoint.hub.dropped += isinstance(error, TimeoutError)
 
     # --- the outlet --------------------------------------------------------------------------
 
     def write(self, data: bytes) -> None:
         """See Outlet.write."""
-        if self._over:
-            return
-        self._write(data)
-        if self._paused is not None:
-            self._unread += len(data)
-            if self._unread > BACKLOG:
-                self._drop()
+        if not self._over:
+            self._connection.write(data)
+            self._check_backlog()
 
     def end(self, data: bytes = b"") -> None:
         """See Outlet.end."""
+        self._close(WSCloseCode.POLICY_VIOLATION if data else WSCloseCode.GOING_AWAY, data)
+
+    def _close(self, code: WSCloseCode, data: bytes = b"") -> None:
+        """Say the last words; the client's close frame, or its silence, ends the connection."""
         if self._over:
             return
-        if data:
-            self._write(data)
         self._over = True
-        code = WSCloseCode.POLICY_VIOLATION if data else WSCloseCode.GOING_AWAY
+        if data:
+            self._connection.write(data)
         self._transport.send_close(code)
-        self._transport.disconnect()
+        loop = asyncio.get_running_loop()
+        self._closing = loop.call_later(CLOSE_WITHIN, self._connection.abort)
 
-    def _drop(self) -> None:
-        """Cut off a client that does not read; it resumes when it can."""
-        if not self._over:
+    def _check_backlog(self) -> None:
+        """Cut off a client that reads too slowly; it resumes when it can."""
+        if self._connection.get_write_buffer_size() > self._allowed:
             self._over = True
             self._endpoint.hub.dropped += 1
-            self._transport.underlying_transport.abort()
+            self._connection.abort()
 
     # --- the session -------------------------------------------------------------------------
 
     async def _begin(self) -> None:
         try:
             self._session = session_of(await self._identify(), WEBSOCKET, self)
-            self.write(await self._endpoint.resume.begin(self._session, self._after))
+            self._endpoint.incoming.admit(self._session.viewer)
+            begun = await self._hear_nothing_until(self._session)
         except (Problem, Refused) as error:
-            denied = Denied(code=error.code, detail=str(error))
-            self.end(WEBSOCKET.pack("denied", codec.encode(denied)))
-            return
-        self._begun = True
-        for message in self._held:
-            self._endpoint.incoming.take(self, self._session.viewer, message)
+            self._deny(error)
+        except Exception:
+            _log.exception("a connection could not begin")
+            self._close(WSCloseCode.INTERNAL_ERROR)
+        else:
+            self._allowed += len(begun)
+            if begun:
+                self.write(begun)
+            self._begun = True
+            for message in self._held:
+                self._endpoint.incoming.take(self, self._session.viewer, message)
         self._held.clear()
+
+    async def _hear_nothing_until(self, session: Session) -> bytes:
+        """Begin, and read no messages meanwhile: they would have to be kept."""
+        self._connection.pause_reading()
+        try:
+            return await self._endpoint.resume.begin(session, self._after)
+        finally:
+            if not self._connection.is_closing():
+                self._connection.resume_reading()
+
+    def _deny(self, error: Problem | Refused) -> None:
+        denied = Denied(code=error.code, detail=str(error))
+        later = error.code in TRY_LATER
+        self._close(
+            WSCloseCode.TRY_AGAIN_LATER if later else WSCloseCode.POLICY_VIOLATION,
+            WEBSOCKET.pack("denied", codec.encode(denied)),
+        )
+        if self._session is not None:
+            self._endpoint.hub.leave(self._session)
 
     async def _identify(self) -> Identity:
         identity = await self._endpoint.authenticator.identify(self._token)
@@ -153,21 +187,27 @@ class LiveSocket(WSListener):
             raise Problem("unauthenticated")
         return identity
 
-    def _take(self, payload: bytes, last: bool) -> None:
-        if self._parts or not last:
+    def _take(self, type: WSMsgType, payload: bytes, last: bool) -> None:
+        """Take a part of a message, or a whole one (RFC 6455, section 5.4)."""
+        continues = type is WSMsgType.CONTINUATION
+        if continues != bool(self._parts):
+            self._close(WSCloseCode.PROTOCOL_ERROR)
+            return
+        if continues or not last:
+            self._size += len(payload)
+            if self._size > self._endpoint.max_message:
+                self._close(WSCloseCode.MESSAGE_TOO_BIG)
+                return
             self._parts.append(payload)
-            if sum(map(len, self._parts)) > self._endpoint.max_message:
-                self.end(b"")
             if not last:
                 return
             payload = b"".join(self._parts)
             self._parts.clear()
+            self._size = 0
         if self._begun and self._session is not None:
             self._endpoint.incoming.take(self, self._session.viewer, payload)
-        elif len(self._held) < HELD:
-            self._held.append(payload)
         else:
-            self.end()
+            self._held.append(payload)
 
     # --- answers to actions ------------------------------------------------------------------
 
@@ -218,14 +258,11 @@ class WebSocketEndpoint:
         resume: Resume,
         authenticator: Authenticator,
         incoming: Incoming,
-        *,
-        send_timeout: float,
     ) -> None:
         self.hub = hub
         self.resume = resume
         self.authenticator = authenticator
         self.incoming = incoming
-        self.send_timeout = send_timeout
         self.max_message = incoming.max_message
 
     def listener(self, request: WSUpgradeRequest) -> LiveSocket | None:
@@ -239,9 +276,11 @@ class WebSocketEndpoint:
 
         class Upgraded(WSProtocol):  # type: ignore[misc]  # a Cython class
             def __init__(self, config: Any, server_state: Any, app_state: Any) -> None:
+                # Without pings of its own, which would cost a task each: heartbeats do as well.
+                # Without pongs of its own, which nothing would bound.
                 super().__init__(
                     None, None, False, endpoint.listener, _log, True, 5.0,
-                    False, 20.0, 20.0, WSAutoPingStrategy.PING_WHEN_IDLE, True,
+                    False, 20.0, 20.0, WSAutoPingStrategy.PING_WHEN_IDLE, False,
                     endpoint.max_message, None, _READ_BUFFER,
                 )  # fmt: skip
                 self._connections = server_state.connections
@@ -252,6 +291,8 @@ class WebSocketEndpoint:
 
             def connection_lost(self, error: Exception | None) -> None:
                 self._connections.discard(self)
+                if self.listener is not None:
+                    self.listener.lost(error)
                 super().connection_lost(error)
 
             def data_received(self, data: bytes) -> None:
