@@ -196,11 +196,11 @@ async def test_a_token_that_ends_takes_its_streams_along(
 
 async def test_a_new_role_holds_on_an_open_connection(server: Server) -> None:
     ada = await server.account()
-    bob = await server.operator(ada, "auditor")
+    bob = await server.operator(ada)
     vera = await server.visitor()
-    chat = await server.chat(vera)
+    chat = await server.chat(vera, ada)
     transport, listener = await talk(bob)
-    join = b'{"seq":%d,"action":{"type":"join_chat","chat":"%b"}}'
+    join = b'{"seq":%d,"action":{"type":"join_chat","chat":"%b","role":"observer"}}'
     transport.send(WSMsgType.TEXT, join % (1, chat.encode()))
     assert (await listener.answer(1))["code"] == "not_allowed"
     await ada.act(a.ChangeOperator(operator=bob.viewer.id, role="supervisor"))
