@@ -89,7 +89,7 @@ class HandRows:
 
     async def reached(self, account: str, version: int, timeout: float) -> bool:
         """See Rows.reached."""
-        return bool(self.events) and self.events[-1].version >= version
+        return (await self.head(account)).version >= version
 
 
 class HandOutlet:
