@@ -13,6 +13,9 @@ from api.service import Service
 from streams.settings import Settings
 
 FIRST_ACCOUNT = NewAccount("main", "My help desk", "Admin", "admin")
+SHOWN_WITHIN = 5.0
+"""Seconds that the first login waits for the projections to know it."""
+
 DEMO_ACCOUNT = NewAccount("demo", "Demo", "Demo admin", "admin")
 
 
@@ -89,9 +92,12 @@ def greet(address: str, first: Login | None) -> None:
 
 
 async def _first_login(service: Service) -> Login | None:
+    """The first admin's login at the first start; nothing at the later ones."""
     if await service.projections.head(FIRST_ACCOUNT.id) != (0, ""):
         return None
-    return await create_account(service.gateway, service.passwords, FIRST_ACCOUNT)
+    login = await create_account(service.gateway, service.passwords, FIRST_ACCOUNT)
+    await service.projections.reached(login.account, login.version, SHOWN_WITHIN)
+    return login
 
 
 async def _demo(service: Service, address: str) -> None:

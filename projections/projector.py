@@ -17,7 +17,7 @@ BATCH = 500
 REBUILD_BATCH = 2_000
 """Records taken up at once while building anew."""
 
-LULL = 0.01
+LULL = 0.05
 """Seconds between batches while nobody waits for the rows: fewer, larger transactions."""
 
 RETRY_AFTER = 0.5

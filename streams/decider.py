@@ -28,6 +28,9 @@ BATCH = 128
 APPEND_DEADLINE = 10.0
 """Seconds within which a write is confirmed; afterwards its outcome counts as unknown."""
 
+IN_FLIGHT = 4
+"""Batches that may be on their way to the log at once."""
+
 RETRY_AFTER = 0.5
 """Seconds between a term that failed and the next."""
 
@@ -36,6 +39,13 @@ log_ = logging.getLogger(__name__)
 
 class TermEnded(Exception):
     """This term may not decide any more; says why."""
+
+
+ENDINGS = (TermEnded, LogUnavailable, TimeoutError)
+"""What ends a term and lets the next one begin."""
+
+Judged = tuple[Decision, bytes]
+Written = asyncio.Queue[tuple[asyncio.Future[int], list[Judged]]]
 
 
 class Term(NamedTuple):
@@ -69,7 +79,7 @@ class Decider:
         while True:
             try:
                 await self._decide(await self._begin())
-            except (TermEnded, LogUnavailable, TimeoutError) as error:
+            except ENDINGS as error:
                 log_.warning("partition %d: term ended: %s", self._number, error)
                 await asyncio.sleep(RETRY_AFTER)
             finally:
@@ -111,33 +121,52 @@ class Decider:
                     )
 
     async def _decide(self, term: Term) -> None:
-        self.ready.set()
-        while True:
-            start = term.acceptance.source + 1
-            actions = await self._log.read("actions", self._number, start, BATCH)
-            if not actions:
-                await self._idle(term, start)
-                continue
-            decisions = [self._judge(term, record) for record in actions]
-            await self._commit(term, decisions)
-            self._tell_waiting(term.partition, decisions)
-            self._snapshotting.advance(term.partition, term.acceptance)
+        """Decide until the term ends, which is raised.
 
-    def _tell_waiting(self, partition: Partition, decisions: list[tuple[Decision, bytes]]) -> None:
+        The next batch is decided while the ones before it are being written. That is safe: if a
+        write fails, what follows it has a gap in its sources, and no reader accepts it.
+        """
+        self.ready.set()
+        written: Written = asyncio.Queue(IN_FLIGHT)
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._judge_all(term, written))
+                group.create_task(self._settle_all(term, written))
+        except* ENDINGS as ended:
+            raise TermEnded(str(ended.exceptions[0])) from ended
+
+    async def _judge_all(self, term: Term, written: Written) -> None:
+        while True:
+            start = term.partition.source + 1
+            actions = await self._log.read("actions", self._number, start, BATCH)
+            if actions:
+                decisions = [self._judge(term, record) for record in actions]
+                values = [value for _, value in decisions]
+                future = self._log.append("events", self._number, values)
+                await written.put((future, decisions))
+            elif not self._snapshotting.due:
+                await self._log.wait("actions", self._number, start)
+            if self._snapshotting.due:  # of what is on the log, and of nothing else
+                await written.join()
+                self._snapshotting.advance(term.partition, term.acceptance)
+                await asyncio.sleep(0)
+
+    async def _settle_all(self, term: Term, written: Written) -> None:
+        while True:
+            future, decisions = await written.get()
+            async with asyncio.timeout(APPEND_DEADLINE):
+                first = await future
+            await self._settle(term, first, decisions)
+            self._tell_waiting(term.partition, decisions)
+            written.task_done()
+
+    def _tell_waiting(self, partition: Partition, decisions: list[Judged]) -> None:
         signals = queue_signals(partition, (decision for decision, _ in decisions))
         values = [codec.encode(signal) for signal in signals]
         if values:
             _ = self._log.append("signals", self._number, values)
 
-    async def _idle(self, term: Term, start: int) -> None:
-        """Finish the snapshot that is being taken, then wait for the action at `start`."""
-        if self._snapshotting.capturing:
-            self._snapshotting.advance(term.partition, term.acceptance)
-            await asyncio.sleep(0)
-        else:
-            await self._log.wait("actions", self._number, start)
-
-    def _judge(self, term: Term, record: LogRecord) -> tuple[Decision, bytes]:
+    def _judge(self, term: Term, record: LogRecord) -> Judged:
         try:
             action = codec.decode_action(record.value)
         except MalformedRecord as error:
@@ -150,8 +179,8 @@ class Decider:
         fold(term.partition, decision, value)
         return decision, value
 
-    async def _commit(self, term: Term, decisions: list[tuple[Decision, bytes]]) -> None:
-        first = await self._append([value for _, value in decisions])
+    async def _settle(self, term: Term, first: int, decisions: list[Judged]) -> None:
+        """Take up that the decisions are on the log from the offset `first` on."""
         for offset in range(term.acceptance.offset, first):
             await self._look_at(term, offset)
         for offset, (decision, _) in enumerate(decisions, first):

@@ -79,9 +79,11 @@ class Snapshotting:
         self._since += 1
 
     @property
-    def capturing(self) -> bool:
-        """Whether a snapshot is being taken: `advance` has work to do."""
-        return self._capture is not None
+    def due(self) -> bool:
+        """Whether `advance` has something to do."""
+        if self._capture is not None:
+            return True
+        return self._since >= self._every and (self._saving is None or self._saving.done())
 
     def advance(self, partition: Partition, acceptance: Acceptance) -> None:
         """Begin a snapshot when it is time, or take the next part of it.
@@ -90,7 +92,7 @@ class Snapshotting:
         """
         if self._capture is not None:
             self._take_part(self._capture)
-        elif self._since >= self._every and (self._saving is None or self._saving.done()):
+        elif self.due:
             self._since = 0
             self._capture = _begin(partition, acceptance)
 

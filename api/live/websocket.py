@@ -60,7 +60,7 @@ class LiveSocket(WSListener):
         self._begun = False
         self._parts: list[bytes] = []
         self._size = 0
-        self._acks: list[bytes] = []
+        self._gathered: list[bytes] = []
         self._allowed = BACKLOG
         self._over = False
         self._closing: asyncio.TimerHandle | None = None
@@ -114,10 +114,19 @@ class LiveSocket(WSListener):
     # --- the outlet --------------------------------------------------------------------------
 
     def write(self, data: bytes) -> None:
-        """See Outlet.write."""
-        if not self._over:
-            self._connection.write(data)
-            self._check_backlog()
+        """See Outlet.write. What comes within one turn of the loop is one write."""
+        if self._over:
+            return
+        if not self._gathered:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._gathered.append(data)
+
+    def _flush(self) -> None:
+        if self._over or not self._gathered:
+            return
+        self._connection.write(b"".join(self._gathered))
+        self._gathered.clear()
+        self._check_backlog()
 
     def end(self, data: bytes = b"") -> None:
         """See Outlet.end."""
@@ -127,6 +136,7 @@ class LiveSocket(WSListener):
         """Say the last words; the client's close frame, or its silence, ends the connection."""
         if self._over:
             return
+        self._flush()
         self._over = True
         if data:
             self._connection.write(data)
@@ -216,23 +226,14 @@ class LiveSocket(WSListener):
         self.in_flight -= 1
         if isinstance(answer, Answer):
             type_ = "ack" if answer.refused is None else "refused"
-            self._say(WEBSOCKET.pack(type_, answer_frame(seq, answer)))  # type: ignore[arg-type]
+            self.write(WEBSOCKET.pack(type_, answer_frame(seq, answer)))  # type: ignore[arg-type]
         else:
             self.fail(answer, seq)
 
     def fail(self, error: DeskstreamError, seq: int | None) -> None:
         """Tell that a message was not taken."""
         frame = ErrorFrame(code=code_of(error), detail=str(error), seq=seq)
-        self._say(WEBSOCKET.pack("error", codec.encode(frame)))
-
-    def _say(self, data: bytes) -> None:
-        if not self._acks:
-            asyncio.get_running_loop().call_soon(self._flush)
-        self._acks.append(data)
-
-    def _flush(self) -> None:
-        self.write(b"".join(self._acks))
-        self._acks.clear()
+        self.write(WEBSOCKET.pack("error", codec.encode(frame)))
 
 
 def code_of(error: DeskstreamError) -> str:

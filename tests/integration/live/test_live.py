@@ -319,7 +319,8 @@ async def test_an_action_is_acknowledged_with_its_seq_and_repeated_harmlessly(
     transport.send(WSMsgType.TEXT, posting(8, chat, "hello", key="once"))
     again = await listener.answer(8)
     assert again["id"] == ack["id"]
-    messages = await server.http.get(f"/v1/chats/{chat}/messages", headers=vera.headers)
+    seen = {**vera.headers, "deskstream-version": str(ack["version"])}
+    messages = await server.http.get(f"/v1/chats/{chat}/messages", headers=seen)
     assert [m["id"] for m in messages.json()["items"]] == [ack["id"]]
     transport.disconnect()
 
