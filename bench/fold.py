@@ -67,7 +67,7 @@ def actions(count: int) -> list[Action]:
                 at=10**12 + number,
                 key=f"k{number}",
                 data=a.PostMessage(chat=chat, content=text),
-            )  # fmt: skip
+            )
         )
     return made
 

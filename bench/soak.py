@@ -146,7 +146,7 @@ async def talk(running: Running, guests: list[Guest], seconds: float, rate: floa
             told = now
             print(f"{now:5.0f} s  server {running.memory() / 1e6:6.0f} MB", flush=True)
         await asyncio.sleep(TICK)
-    while any(guest.waits for guest in guests):  # noqa: ASYNC110  # a client, not a server
+    while any(guest.waits for guest in guests):
         await asyncio.sleep(TICK)
     return sent
 
