@@ -14,11 +14,12 @@ from api.live.frames import LiveEvent
 from api.live.session import chain
 from api.live.wire import Wire
 
-SLICE = 0.003
-"""Seconds of writing after which the loop's other work has its turn."""
+SLICE = 256
+"""Sessions that are written to before the loop's other work has its turn: some 2 ms, most of them
+in the system at the end of the turn."""
 
-CHECK_EVERY = 64
-"""Sessions between two looks at the clock."""
+LONGEST_PAUSE = 0.05
+"""Seconds."""
 
 
 class FanOut:
@@ -28,10 +29,9 @@ class FanOut:
         self._dirty: dict[Channel, None] = {}
         self._round: Iterator[None] | None = None
         self._scheduled = False
+        self._began = 0.0
         self._not_before = 0.0
-        self._spent = 0.0
-        self._slice_ends = 0.0
-        self._unchecked = 0
+        self._written = 0
         self.deliveries = 0
         """Frames of events written, counted per client."""
         self.broken: BaseException | None = None
@@ -54,31 +54,29 @@ class FanOut:
     def _begin(self) -> None:
         self._scheduled = False
         dirty, self._dirty = self._dirty, {}
+        self._began = time.perf_counter()
         self._round = self._write_all(list(dirty))
-        self._spent = 0.0
         self._step()
 
     def _step(self) -> None:
         assert self._round is not None
-        since = time.perf_counter()
-        self._slice_ends = since + SLICE
         try:
             unfinished = next(self._round, StopIteration) is None
         except BaseException as error:
             self.broken = error
             raise
-        now = time.perf_counter()
-        self._spent += now - since
-        if unfinished:
-            asyncio.get_running_loop().call_soon(self._step)
-            return
+        asyncio.get_running_loop().call_soon(self._step if unfinished else self._end)
+
+    def _end(self) -> None:
+        """The loop has written what the round's last slice gave it: now its cost is known."""
         self._round = None
-        self._not_before = now + self._spent
+        now = time.perf_counter()
+        self._not_before = now + min(now - self._began, LONGEST_PAUSE)
         if self._dirty:
             self._schedule()
 
     def _write_all(self, channels: list[Channel]) -> Iterator[None]:
-        """Yields None when a slice is over."""
+        """Yields None after each slice."""
         for channel in channels:
             events, channel.fresh = channel.fresh, []
             if events:
@@ -111,13 +109,9 @@ class FanOut:
             if block:
                 self.deliveries += len(wanted)
                 session.outlet.write(block)
-            self._unchecked += 1
-            if self._unchecked >= CHECK_EVERY and self._slice_is_over():
+            self._written += 1
+            if self._written % SLICE == 0:
                 yield
-
-    def _slice_is_over(self) -> bool:
-        self._unchecked = 0
-        return time.perf_counter() > self._slice_ends
 
 
 def _all(_event: LiveEvent) -> bool:

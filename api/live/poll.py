@@ -56,9 +56,9 @@ class PollEndpoint:
         try:
             begun = await self._resume.begin(session, after, settle=after is None)
             if begun:
-                outlet.frames.insert(0, begun)
+                outlet.frames[:0] = begun
             elif not await _arrives(outlet, wait):
-                outlet.frames.append(self._resume.settle(session))
+                outlet.frames += self._resume.settle(session)
         finally:
             leaving.cancel()
             self._hub.leave(session)

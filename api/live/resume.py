@@ -44,13 +44,15 @@ class Resume:
         if self._hub.sessions >= self._max_streams:
             raise Problem("unavailable", "Too many connections.", headers={"retry-after": "5"})
 
-    async def begin(self, session: Session, after: str | None, *, settle: bool = True) -> bytes:
-        """Join; gives the first frames. `after` is the id of the event that the client has.
+    async def begin(
+        self, session: Session, after: str | None, *, settle: bool = True
+    ) -> list[bytes]:
+        """Join; gives the first frames, in blocks.
 
-        With `settle` they end with `caught_up`, unless the state was reset. Nothing, when the
-        session was ended meanwhile. Raises Refused if the viewer has no state, Problem
-        `unavailable` when no more connections are taken or the rows are behind. The caller
-        leaves the hub, also then.
+        `after` is the id of the event that the client has. With `settle` the frames end with
+        `caught_up`, unless the state was reset. There are none if the session was ended
+        meanwhile. Raises Refused if the viewer has no state, Problem `unavailable` when no more
+        connections are taken or the rows are behind. The caller leaves the hub, also then.
         """
         self._admit()
         self._hub.attach(session)
@@ -66,26 +68,26 @@ class Resume:
             blocks += await self._missed(session, channel)
         if session.ended:
             session.begin_at(after or "", 0)
-            return b""
+            return []
         if settle:
-            blocks.append(self._settle(session, channel))
+            blocks += self._settle(session, channel)
         self._hub.join(channel, session)
-        return b"".join(blocks)
+        return [block for block in blocks if block]
 
-    def settle(self, session: Session) -> bytes:
+    def settle(self, session: Session) -> list[bytes]:
         """What one who follows is still to be sent, and that this is all."""
         channel = self._hub.channel(session.viewer.account)
         assert channel is not None
         session.version = max(session.version, channel.sent)
         return self._settle(session, channel)
 
-    def _settle(self, session: Session, channel: Channel) -> bytes:
+    def _settle(self, session: Session, channel: Channel) -> list[bytes]:
         """The cursor is the newest event, whoever may see it."""
         block = self._hub.catch_ups.catch_up(channel, session)
         if session.version <= channel.version:
             session.begin_at(channel.id, channel.version)
         caught_up = CaughtUp(id=session.cursor, version=session.version)
-        return block + pack(session, "caught_up", caught_up, caught_up.id)
+        return [block, pack(session, "caught_up", caught_up, caught_up.id)]
 
     async def _channel(self, account: str) -> Channel:
         channel = self._hub.channel(account)

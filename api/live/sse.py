@@ -48,11 +48,11 @@ class SseStream(EventSourceResponse):
         self._connection = connection
         self._transport: Any = connection.transport
         self._chunk = chunks.chunk
-        self._first = b""
         self._last = b""
         self._over = asyncio.Event()
         self._open = False
         self._held: list[bytes] = []
+        """What comes before the stream is open."""
         self._allowed = BACKLOG
         self._cut = False
 
@@ -61,10 +61,10 @@ class SseStream(EventSourceResponse):
         """Whether the connection was cut because the client did not read."""
         return self._cut or isinstance(self._connection.lost, TimeoutError)
 
-    async def serve(self, begun: bytes, scope: Scope, receive: Receive, send: Send) -> None:
+    async def serve(self, begun: list[bytes], scope: Scope, receive: Receive, send: Send) -> None:
         """Send `begun` and then what is written, until the stream or the connection ends."""
-        self._first = begun
-        self._allowed += len(begun)
+        self._held[:0] = begun
+        self._allowed += sum(map(len, begun))
         try:
             await self(scope, receive, send)
         finally:
@@ -72,15 +72,15 @@ class SseStream(EventSourceResponse):
 
     def write(self, data: bytes) -> None:
         """See Outlet.write."""
-        if not self._open:
+        if self._open:
+            transport = self._transport
+            if transport.is_closing():
+                return
+            transport.write(self._chunk(data))
+            if transport.get_write_buffer_size() > self._allowed:
+                self._drop()
+        elif not self._over.is_set():
             self._hold(data)
-            return
-        transport = self._transport
-        if transport.is_closing():
-            return
-        transport.write(self._chunk(data))
-        if transport.get_write_buffer_size() > self._allowed:
-            self._drop()
 
     def end(self, data: bytes = b"") -> None:
         """See Outlet.end."""
@@ -89,11 +89,9 @@ class SseStream(EventSourceResponse):
         self._over.set()
 
     def _hold(self, data: bytes) -> None:
-        """Keep what comes before the stream is open; forget what comes after its end."""
-        if not self._over.is_set():
-            self._held.append(data)
-            if sum(map(len, self._held)) > BACKLOG:
-                self._drop()
+        self._held.append(data)
+        if sum(map(len, self._held)) > self._allowed:
+            self._drop()
 
     def _drop(self) -> None:
         self._cut = True
@@ -101,12 +99,10 @@ class SseStream(EventSourceResponse):
         self._transport.abort()
 
     async def _body(self) -> AsyncIterator[bytes]:
-        if self._first:
-            yield self._first
+        held, self._held = self._held, []
         self._open = not self._over.is_set()
-        if self._held and self._open:
-            self.write(b"".join(self._held))
-        self._held.clear()
+        for data in held:
+            self.write(data)
         await self._over.wait()
         if self._last:
             yield self._last

@@ -164,15 +164,15 @@ class LiveSocket(WSListener):
             _log.exception("a connection could not begin")
             self._close(WSCloseCode.INTERNAL_ERROR)
         else:
-            self._allowed += len(begun)
-            if begun:
-                self.write(begun)
+            self._allowed += sum(map(len, begun))
+            for block in begun:
+                self.write(block)
             self._begun = True
             for message in self._held:
                 self._endpoint.incoming.take(self, self._session.viewer, message)
         self._held.clear()
 
-    async def _hear_nothing_until(self, session: Session) -> bytes:
+    async def _hear_nothing_until(self, session: Session) -> list[bytes]:
         """Begin, and read no messages meanwhile: they would have to be kept."""
         self._connection.pause_reading()
         try:

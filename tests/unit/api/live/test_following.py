@@ -65,7 +65,7 @@ class Desk:
     async def join(self, viewer: Viewer, wire: Wire, after: str | None) -> Client:
         client = Client(viewer, wire, after)
         begun = await self.resume.begin(client.session, after)
-        client.outlet.write(begun)
+        client.outlet.write(b"".join(begun))
         self.clients.append(client)
         return client
 
