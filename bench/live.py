@@ -29,6 +29,11 @@ SECONDS = 4.0
 MISSED = 1_000
 IDLE = 2_000
 MANY = 5_000
+PIECES = {
+    "a connection that asked nothing yet": "",
+    "one that was answered": "/healthz",
+    "a long poll that waits": "/v1/live/poll?wait=60&after=",
+}
 
 
 class FanOut(NamedTuple):
@@ -93,6 +98,7 @@ async def memory(usage: Usage, place: Place, *, websocket: bool = False) -> floa
     await crowd.join(place, 100, websocket=websocket)  # what is made once
     before = usage.memory()
     await crowd.join(place, IDLE, websocket=websocket)
+    await asyncio.sleep(0.5)  # a place without a sign of readiness may still be busy
     after = usage.memory()
     await crowd.leave()
     await asyncio.sleep(0.5)
@@ -177,26 +183,13 @@ async def measure_memory() -> None:
     for kind, sizes in (("SSE", found), ("WebSocket", sockets)):
         lines = {name: (size, f"{size:6.1f} KiB") for name, size in sizes.items()}
         show(f"an idle {kind} connection", lines)
-    with server() as running:
-        async with deskstream(running) as target:
-            pieces = await idle_pieces(target)
     print("\nDeskstream, piece by piece")
-    for name, size in pieces.items():
-        print(f"  {size:6.1f} KiB  {name}", flush=True)
-
-
-async def idle_pieces(target: Target) -> dict[str, float]:
-    """What connections of each kind take."""
-    port, headers = target.follow.port, target.follow.headers
-    open_ = await memory(target.usage, Place(port, "", ready=b""))
-    asked = await memory(target.usage, Place(port, "/healthz", ready=b"\r\n\r\n"))
-    waits = "/v1/live/poll?wait=60&after=" + await target.newest()
-    polls = await memory(target.usage, Place(port, waits, headers, ready=b""))
-    return {
-        "a connection that asked nothing yet": open_,
-        "one that was answered": asked,
-        "a long poll that waits": polls,
-    }
+    for name, path in PIECES.items():
+        with server() as running:  # what one kind frees would do for the next
+            async with deskstream(running) as target:
+                query = await target.newest() if path.endswith("=") else ""
+                place = target.follow._replace(path=path + query, ready=b"")
+                print(f"  {await memory(target.usage, place):6.1f} KiB  {name}", flush=True)
 
 
 async def measure_many() -> None:
