@@ -11,9 +11,14 @@ from typing import Any
 import pytest
 
 from tests.docs.pages import PAGES, ROOT, Block, blocks, name
+from tests.docs.session import SESSIONS
 
-_LANGUAGES = {"console", "http", "ini", "json", "mermaid", "python", "sh", "sql", "text", "toml"}
-_PYTHON = [page for page in PAGES if any(block.language == "python" for block in blocks(page))]
+_LANGUAGES = {"console", "js", "mermaid", "nginx", "python", "sh", "text", "yaml"}
+_PYTHON = [
+    page
+    for page in PAGES
+    if page not in SESSIONS and any(block.language == "python" for block in blocks(page))
+]
 _TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
 
 
