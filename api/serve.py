@@ -10,6 +10,8 @@ from pathlib import Path
 from api.bootstrap import Login, NewAccount, create_account, set_password
 from api.server import Server, bind, configure
 from api.service import Service
+from projections.errors import NotReady
+from schemas.refusals import Refused
 from streams.settings import Settings
 
 FIRST_ACCOUNT = NewAccount("main", "My help desk", "Admin", "admin")
@@ -93,9 +95,16 @@ def greet(address: str, first: Login | None) -> None:
 
 async def _first_login(service: Service) -> Login | None:
     """The first admin's login at the first start; nothing at the later ones."""
-    if await service.projections.head(FIRST_ACCOUNT.id) != (0, ""):
+    try:
+        if await service.projections.head(FIRST_ACCOUNT.id) != (0, ""):
+            return None
+        login = await create_account(service.gateway, service.passwords, FIRST_ACCOUNT)
+    except NotReady:  # the rows of a log that is not new are being built
         return None
-    login = await create_account(service.gateway, service.passwords, FIRST_ACCOUNT)
+    except Refused as refused:  # the rows are behind the log
+        if refused.code != "account_exists":
+            raise
+        return None
     await service.projections.reached(login.account, login.version, SHOWN_WITHIN)
     return login
 
@@ -105,6 +114,7 @@ async def _demo(service: Service, address: str) -> None:
     from simulator.demo import run_demo
     from simulator.people import Credentials
 
+    await service.projector.ready.wait()
     login = await _demo_login(service)
     print(f"Demo: account {login.account}, login {login.login}, password {login.password}")
     await run_demo(

@@ -137,10 +137,9 @@ class Service:
         ]
 
     async def ready(self) -> None:
-        """Wait until actions are decided and reads are up to date."""
+        """Wait until actions are decided; the rows may still be catching up, or being built."""
         for decider in self.deciders:
             await decider.ready.wait()
-        await self.projector.ready.wait()
 
     async def close(self) -> None:
         """Let go of everything; what was acknowledged is on the disk already."""

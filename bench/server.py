@@ -53,23 +53,31 @@ class Running(NamedTuple):
 
 
 @contextmanager
+def started(data: Path, **settings: str) -> Iterator[Running]:
+    """A server on a free port with this data directory, stopped at the end."""
+    environment = os.environ | GENEROUS | settings
+    environment |= {"DESKSTREAM_DATA": str(data), "DESKSTREAM_PORT": "0"}
+    command = [sys.executable, "-c", "from api.cli import main; main()", "serve"]
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        url = process.stdout.readline().split()[-1]
+        said = re.search(r"password (\S+)", process.stdout.readline())
+        yield Running(url, process, said[1] if said is not None else "", data)
+    finally:
+        if process.poll() is None:
+            process.terminate()
+        process.wait(10)
+
+
+@contextmanager
 def server(**settings: str) -> Iterator[Running]:
-    """A server on a free port with a new data directory, stopped and removed at the end."""
-    with tempfile.TemporaryDirectory(prefix="deskstream-bench-") as data:
-        environment = os.environ | GENEROUS | settings
-        environment |= {"DESKSTREAM_DATA": data, "DESKSTREAM_PORT": "0"}
-        command = [sys.executable, "-c", "from api.cli import main; main()", "serve"]
-        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
-        try:
-            assert process.stdout is not None
-            url = process.stdout.readline().split()[-1]
-            said = re.search(r"password (\S+)", process.stdout.readline())
-            assert said is not None
-            yield Running(url, process, said[1], Path(data))
-        finally:
-            if process.poll() is None:
-                process.terminate()
-            process.wait(10)
+    """As `started`, with a new data directory, which is removed at the end."""
+    with (
+        tempfile.TemporaryDirectory(prefix="deskstream-bench-") as data,
+        started(Path(data), **settings) as running,
+    ):
+        yield running
 
 
 class Desk(NamedTuple):
