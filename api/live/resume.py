@@ -31,12 +31,15 @@ _events = msgspec.json.Decoder(Event)
 class Resume:
     """Begins sessions."""
 
-    def __init__(self, hub: Hub, rows: Rows, *, limit: int, max_streams: int) -> None:
+    def __init__(
+        self, hub: Hub, rows: Rows, *, limit: int, max_streams: int, page: int = PAGE
+    ) -> None:
         """`limit`: events missed at the most; `max_streams`: connections of this process."""
         self._hub = hub
         self._rows = rows
         self._limit = limit
         self._max_streams = max_streams
+        self._page = page
 
     def _admit(self) -> None:
         if self._hub.draining:
@@ -146,7 +149,7 @@ class Resume:
         blocks = []
         account = session.viewer.account
         while session.version < channel.start and not session.ended:
-            page = await self._rows.events_after(account, session.version, PAGE)
+            page = await self._rows.events_after(account, session.version, self._page)
             if page:
                 blocks.append(session.pack([LiveEvent(_events.decode(e.body)) for e in page]))
             elif not await self._rows.reached(account, session.version + 1, PATIENCE):

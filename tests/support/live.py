@@ -1,5 +1,6 @@
 """What the live layer stands on in unit tests: rows and outlets by hand."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -50,10 +51,15 @@ def decision(events: list[Event]) -> Decision:
 
 
 class HandRows:
-    """Rows that have the events given to `store`."""
+    """Rows that have the events given to `store`; each answer takes some turns of the loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, turns: int = 0) -> None:
         self.events: list[Event] = []
+        self._turns = turns
+
+    async def _wait(self) -> None:
+        for _ in range(self._turns):
+            await asyncio.sleep(0)
 
     def store(self, events: list[Event]) -> None:
         """Take up events."""
@@ -61,12 +67,14 @@ class HandRows:
 
     async def head(self, account: str) -> Head:
         """See Rows.head."""
+        await self._wait()
         return Head(self.events[-1].version, self.events[-1].id) if self.events else Head(0, "")
 
     async def events_after(
         self, account: str, version: int, limit: int = 1_000
     ) -> list[StoredEvent]:
         """See Rows.events_after."""
+        await self._wait()
         found = [e for e in self.events if e.version > version][:limit]
         return [
             StoredEvent(
@@ -77,6 +85,7 @@ class HandRows:
 
     async def state_for(self, viewer: Viewer) -> StaffState | VisitorState:
         """See Rows.state_for."""
+        await self._wait()
         version, id = await self.head(viewer.account)
         if viewer.kind == "visitor":
             return VisitorState(version=version, id=id, visitor=VisitorView(id=viewer.id))
@@ -89,6 +98,7 @@ class HandRows:
 
     async def reached(self, account: str, version: int, timeout: float) -> bool:
         """See Rows.reached."""
+        await self._wait()
         return (await self.head(account)).version >= version
 
 
@@ -96,7 +106,7 @@ class HandOutlet:
     """Keeps what it is given."""
 
     def __init__(self, wire: Wire) -> None:
-        self._wire = wire
+        self.wire = wire
         self._data = b""
         self.ended = False
 
@@ -113,7 +123,7 @@ class HandOutlet:
     @property
     def frames(self) -> list[dict[str, Any]]:
         """All frames so far, unpacked."""
-        return unpack(self._wire, self._data)
+        return unpack(self.wire, self._data)
 
 
 def unpack(wire: Wire, data: bytes) -> list[dict[str, Any]]:

@@ -98,7 +98,7 @@ async def served(data: Path, **settings: Any) -> AsyncIterator[Server]:
     chosen = Settings(
         data=data, port=0, rate_per_address=1_000, burst_per_address=1_000, **settings
     )
-    listener: socket.socket = bind(chosen.host, 0)
+    listener: socket.socket = bind(chosen.host, 0, send_timeout=chosen.send_timeout)
     async with running(chosen) as service:
         http = server_for(service)
         serving = asyncio.create_task(http.serve([listener]))

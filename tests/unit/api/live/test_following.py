@@ -20,8 +20,8 @@ from tests.support.live import ANA, BEN, VERA, WIM, HandOutlet, HandRows, decisi
 AUDIENCES: tuple[Audience, ...] = (
     ("staff",), ("staff", "visitor:vera"), ("staff", "visitor:wim"), (), ("operator:ana",),
 )  # fmt: skip
-VIEWERS = (ANA, BEN, VERA, WIM)
-WIRES = (SSE, WEBSOCKET, POLL)
+VIEWERS = (ANA, ANA, BEN, BEN, VERA, WIM)
+WIRES = (SSE, SSE, SSE, WEBSOCKET, POLL)
 NEVER = 2**48 - 1
 LIMIT = 40
 
@@ -36,6 +36,16 @@ class Client:
         self.session = Session(viewer, wire, self.outlet, expires_at=NEVER)
         self.left_at: int | None = None
 
+    @property
+    def cursor(self) -> str:
+        """What it would resume from."""
+        ids = [
+            frame["state"]["id"] if frame["type"] == "reset" else frame["id"]
+            for frame in self.outlet.frames
+            if frame["type"] in ("event", "caught_up", "reset")
+        ]
+        return str(ids[-1])
+
     def sees(self, event: Event) -> bool:
         mine = (f"{self.viewer.kind}:{self.viewer.id}",)
         staff = ("staff",) if self.viewer.kind == "operator" else ()
@@ -45,12 +55,13 @@ class Client:
 class Desk:
     """A hub, its rows, and everybody who ever connected."""
 
-    def __init__(self, memory: int) -> None:
+    def __init__(self, memory: int, turns: int = 0) -> None:
         self.hub = Hub(lambda: 0, heartbeat=1_000, memory=memory)
-        self.rows = HandRows()
-        self.resume = Resume(self.hub, self.rows, limit=LIMIT, max_streams=1_000)
+        self.rows = HandRows(turns)
+        self.resume = Resume(self.hub, self.rows, limit=LIMIT, max_streams=1_000, page=3)
         self.events: list[Event] = []
         self.clients: list[Client] = []
+        self.joining: set[asyncio.Task[Client]] = set()
 
     def publish(self, audiences: list[Audience], *, rows_first: bool) -> None:
         first = len(self.events) + 1
@@ -68,6 +79,18 @@ class Desk:
         client.outlet.write(b"".join(begun))
         self.clients.append(client)
         return client
+
+    def begin_to_join(self, viewer: Viewer, wire: Wire, after: str | None) -> None:
+        """Join, while other things happen."""
+        task = asyncio.ensure_future(self.join(viewer, wire, after))
+        self.joining.add(task)
+        task.add_done_callback(self.joining.discard)
+
+    def overflow(self, client: Client) -> None:
+        """Cut the client off as one that does not read; it comes back where it was."""
+        if client.left_at is None:
+            self.leave(client)
+            self.begin_to_join(client.viewer, client.outlet.wire, client.cursor)
 
     def leave(self, client: Client) -> None:
         if client.left_at is None:
@@ -118,35 +141,51 @@ join = st.tuples(
     st.just("join"),
     st.sampled_from(VIEWERS),
     st.sampled_from(WIRES),
-    st.one_of(st.none(), st.integers(0, 60), st.sampled_from(["", "garbage", "v" * 20])),
+    st.one_of(
+        st.none(),
+        st.integers(1, 4),  # few, so that many come back to the same
+        st.integers(0, 60),
+        st.sampled_from(["", "garbage", "v" * 20]),
+    ),
 )
 leave = st.tuples(st.just("leave"), st.integers(0, 20))
-turn = st.tuples(st.just("turn"), st.integers(1, 4))
+overflow = st.tuples(st.just("overflow"), st.integers(0, 20))
+turn = st.tuples(st.just("turn"), st.integers(1, 6))
 
 
-@given(st.lists(st.one_of(publish, join, leave, turn), max_size=40), st.sampled_from([500, 10**6]))
-@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(
+        st.one_of(publish, publish, join, join, leave, overflow, turn), min_size=25, max_size=80
+    ),
+    st.sampled_from([500, 5_000, 10**6]),
+    st.integers(0, 3),
+)
+@settings(max_examples=200, deadline=None)
 def test_every_client_gets_exactly_what_it_may_see(
-    steps: list[tuple[Any, ...]], memory: int
+    steps: list[tuple[Any, ...]], memory: int, turns: int
 ) -> None:
-    asyncio.run(_live_through(steps, memory))
+    asyncio.run(_live_through(steps, memory, turns))
 
 
-async def _live_through(steps: list[tuple[Any, ...]], memory: int) -> None:
-    desk = Desk(memory)
+async def _live_through(steps: list[tuple[Any, ...]], memory: int, turns: int) -> None:
+    desk = Desk(memory, turns)
     for step in steps:
         match step:
             case ("publish", audiences, rows_first):
                 desk.publish(audiences, rows_first=rows_first)
             case ("join", viewer, wire, after):
-                await desk.join(viewer, wire, _cursor(desk, after))
+                desk.begin_to_join(viewer, wire, _cursor(desk, after))
+            case ("overflow", number):
+                if desk.clients:
+                    desk.overflow(desk.clients[number % len(desk.clients)])
             case ("leave", number):
                 if desk.clients:
                     desk.leave(desk.clients[number % len(desk.clients)])
             case ("turn", times):
                 for _ in range(times):
                     await asyncio.sleep(0)
-    async with asyncio.timeout(5):
+    await asyncio.gather(*desk.joining)
+    async with asyncio.timeout(1):
         while any(desk.check(client) for client in desk.clients):
             await asyncio.sleep(0.001)
     for client in desk.clients:
