@@ -12,7 +12,7 @@ import httpx
 
 from api.bootstrap import NewAccount, create_account
 from api.serve import running
-from streams.settings import Settings
+from streams.settings import load_settings
 from tests.docs.session import BIN, environment
 
 READY_WITHIN = 20.0
@@ -65,7 +65,7 @@ def _answers(url: str) -> bool:
 
 async def data(directory: Path) -> None:
     """The data of a server that has stopped, in `directory`/data."""
-    async with running(Settings(data=directory / "data")) as service:
+    async with running(load_settings(data=directory / "data")) as service:
         await create_account(
             service.gateway, service.passwords, NewAccount("main", "Main", "Admin", "admin")
         )
@@ -76,7 +76,7 @@ async def torn_data(directory: Path) -> None:
     await data(directory)
     log = directory / "data" / "log" / "log.sqlite3"
     shutil.copy(log, directory / "earlier")
-    async with running(Settings(data=directory / "data")) as service:
+    async with running(load_settings(data=directory / "data")) as service:
         await create_account(
             service.gateway, service.passwords, NewAccount("acme", "Acme", "Ada", "ada")
         )
