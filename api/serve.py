@@ -24,14 +24,15 @@ DEMO_ACCOUNT = NewAccount("demo", "Demo", "Demo admin", "admin")
 async def run(settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM. Raises LogUnusable, OSError and what breaks the service."""
     listener = bind(settings.host, settings.port, send_timeout=settings.send_timeout)
-    address = address_of(listener, settings)
+    local = address_of(listener)
+    address = settings.public_url or local
     async with running(settings) as service:
         first = await _first_login(service)
         greet(address, first)
-        with _published(settings.data / "address", address):
+        with _published(settings.data / "address", local):
             async with asyncio.TaskGroup() as group:
                 serving = group.create_task(server_for(service).serve([listener]))
-                demo = group.create_task(_demo(service, address)) if settings.demo else None
+                demo = group.create_task(_demo(service, local)) if settings.demo else None
                 await serving
                 if demo is not None:
                     demo.cancel()
@@ -69,10 +70,8 @@ def _published(path: Path, address: str) -> Iterator[None]:
         path.unlink(missing_ok=True)
 
 
-def address_of(listener: socket.socket, settings: Settings) -> str:
-    """The URL that clients use."""
-    if settings.public_url:
-        return settings.public_url
+def address_of(listener: socket.socket) -> str:
+    """The URL of the server on this machine."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 

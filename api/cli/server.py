@@ -2,6 +2,7 @@
 
 import httpx
 
+from api.keys import key_of
 from schemas.refusals import DeskstreamError
 from streams.settings import Settings
 
@@ -24,11 +25,9 @@ class RunningServer:
         self._data = settings.data
         try:
             address = (settings.data / "address").read_text("ascii").strip()
-            token = (settings.data / "platform.token").read_text("ascii").strip()
         except FileNotFoundError as error:
             raise self._not_running() from error
-        if settings.platform_token is not None:
-            token = settings.platform_token.get_secret_value()
+        token = key_of(settings.platform_token, settings.data / "platform.token")
         self._http = httpx.Client(
             base_url=address, headers={"authorization": f"Bearer {token}"}, timeout=TIMEOUT
         )
