@@ -31,7 +31,7 @@ class Settings(BaseSettings):
         "info", description="How much is reported on standard error."
     )
     partitions: Annotated[int, Field(ge=1, le=1_024)] = Field(
-        4, description="Partitions of a new log; with another number than its own a log is not opened."
+        4, description="Partitions of a new log; an existing one must have as many."
     )
     max_record: Annotated[int, Field(ge=4_096, le=16_777_216)] = Field(
         1_048_576, description="Largest record of the log, in bytes."
