@@ -124,7 +124,8 @@ async def served_apart(data: Path, **settings: Any) -> AsyncIterator[Server]:
             await over.wait()
 
     holding = asyncio.create_task(hold())
-    await asyncio.wait({holding, ready}, return_when=asyncio.FIRST_COMPLETED)
+    first: set[asyncio.Future[Any]] = {holding, ready}
+    await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
     try:
         if ready.done():
             yield ready.result()
