@@ -11,20 +11,22 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeRequest
-from picows.picows import WSAutoPingStrategy, WSProtocol  # type: ignore[attr-defined]
 
 from api.auth.authenticator import Authenticator, Identity
+from api.errors import problem_of
 from api.live.frames import Denied, ErrorFrame, answer_frame
 from api.live.hub import Hub
 from api.live.incoming import Incoming
 from api.live.request import session_of
 from api.live.resume import Resume
 from api.live.session import Session
+from api.live.upgrade import protocol_class
 from api.live.wire import WEBSOCKET
 from api.problems import Problem
+from projections.errors import ProjectionError
 from schemas import codec
 from schemas.decisions import Answer
-from schemas.refusals import DeskstreamError, Refused
+from schemas.refusals import DeskstreamError
 
 PATH = "/v1/live/ws"
 
@@ -38,10 +40,7 @@ CLOSE_WITHIN = 1.0
 TRY_LATER = frozenset({"unavailable", "too_many_requests"})
 """Codes with which a client is told to come again (1013), not to stay away (1008)."""
 
-_READ_BUFFER = 4_096
-
 _log = logging.getLogger(__name__)
-_log.setLevel(logging.WARNING)  # picows reports every connection
 
 
 class LiveSocket(WSListener):
@@ -158,8 +157,8 @@ class LiveSocket(WSListener):
             self._session = session_of(await self._identify(), WEBSOCKET, self)
             self._endpoint.incoming.admit(self._session.viewer)
             begun = await self._hear_nothing_until(self._session)
-        except (Problem, Refused) as error:
-            self._deny(error)
+        except DeskstreamError as error:
+            self._deny(problem_of(error))
         except Exception:
             _log.exception("a connection could not begin")
             self._close(WSCloseCode.INTERNAL_ERROR)
@@ -181,9 +180,9 @@ class LiveSocket(WSListener):
             if not self._connection.is_closing():
                 self._connection.resume_reading()
 
-    def _deny(self, error: Problem | Refused) -> None:
-        denied = Denied(code=error.code, detail=str(error))
-        later = error.code in TRY_LATER
+    def _deny(self, problem: Problem) -> None:
+        denied = Denied(code=problem.code, detail=str(problem))
+        later = problem.code in TRY_LATER
         self._close(
             WSCloseCode.TRY_AGAIN_LATER if later else WSCloseCode.POLICY_VIOLATION,
             WEBSOCKET.pack("denied", codec.encode(denied)),
@@ -238,6 +237,8 @@ class LiveSocket(WSListener):
 
 def code_of(error: DeskstreamError) -> str:
     """The stable code of an error: its own, or what HTTP calls it."""
+    if isinstance(error, ProjectionError):
+        return "unavailable"
     code: str | None = getattr(error, "code", None)
     return code or type(error).__name__.lower()
 
@@ -273,41 +274,4 @@ class WebSocketEndpoint:
 
     def protocol(self) -> type[asyncio.Protocol]:
         """A protocol class as uvicorn makes them, bound to this endpoint."""
-        endpoint = self
-
-        class Upgraded(WSProtocol):  # type: ignore[misc]  # a Cython class
-            def __init__(self, config: Any, server_state: Any, app_state: Any) -> None:
-                # Without pings of its own, which would cost a task each: heartbeats do as well.
-                # Without pongs of its own, which nothing would bound.
-                super().__init__(
-                    None, None, False, endpoint.listener, _log, True, 5.0,
-                    False, 20.0, 20.0, WSAutoPingStrategy.PING_WHEN_IDLE, False,
-                    endpoint.max_message, None, _READ_BUFFER,
-                )  # fmt: skip
-                self._connections = server_state.connections
-
-            def connection_made(self, transport: Any) -> None:
-                self._connections.add(self)
-                super().connection_made(transport)
-
-            def connection_lost(self, error: Exception | None) -> None:
-                self._connections.discard(self)
-                if self.listener is not None:
-                    self.listener.lost(error)
-                super().connection_lost(error)
-
-            def data_received(self, data: bytes) -> None:
-                """Take the request that uvicorn has read already."""
-                rest = memoryview(data)
-                while rest:
-                    buffer = self.get_buffer(len(rest))
-                    size = min(len(buffer), len(rest))
-                    buffer[:size] = rest[:size]
-                    self.buffer_updated(size)
-                    rest = rest[size:]
-
-            def shutdown(self) -> None:
-                """End the connection (uvicorn calls this when it stops)."""
-                self.transport.disconnect()
-
-        return Upgraded
+        return protocol_class(self.listener, self.max_message)
