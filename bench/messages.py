@@ -1,16 +1,21 @@
 """Durable messages: from a client's send to its acknowledgement, over WebSocket and HTTP.
 
-Reference, in the same run: `fdatasync` of the disk at hand, which each acknowledgement waits for
-twice (the action, then its decision).
+References, in the same run: `fdatasync` of the disk at hand, which each acknowledgement waits for
+twice (the action, then its decision), and uvicorn with FastAPI alone.
 """
 
 import asyncio
 import os
+import socket
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -146,11 +151,46 @@ def show(name: str, latencies: list[float], cpu: float, sync: float) -> None:
     ordered = sorted(latencies)
     median, late = ordered[len(ordered) // 2], ordered[len(ordered) * 99 // 100]
     print(
-        f"{name:24} {median / sync:5.1f} x fdatasync   {len(ordered) / SECONDS:8,.0f}/s   "
+        f"{name:26} {median / sync:5.1f} x fdatasync   {len(ordered) / SECONDS:8,.0f}/s   "
         f"p50 {median * 1e3:6.2f} ms  p99 {late * 1e3:6.2f} ms   "
         f"server {cpu / len(ordered) * 1e6:5.0f} us CPU each",
         flush=True,
     )
+
+
+@contextmanager
+def fastapi_alone() -> Iterator[Running]:
+    """uvicorn and FastAPI without anything behind them."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    module = "bench.references.bare_fastapi"
+    process = subprocess.Popen(
+        [sys.executable, "-m", module, str(port)], stderr=subprocess.DEVNULL, text=True
+    )
+    try:
+        yield Running(f"http://127.0.0.1:{port}", process, "", Path())
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+async def reference() -> None:
+    """The same HTTP requests to uvicorn and FastAPI alone."""
+    with fastapi_alone() as running:
+        async with httpx.AsyncClient(base_url=running.url) as http:
+            while not await _answers(http):
+                await asyncio.sleep(0.05)
+        before = running.cpu()
+        latencies = await over_http(running, Desk("", [("none", "chat")] * 50), 50)
+        show("FastAPI alone, 50 clients", latencies, running.cpu() - before, fdatasync())
+
+
+async def _answers(http: httpx.AsyncClient) -> bool:
+    try:
+        await http.get("/")
+    except httpx.ConnectError:
+        return False
+    return True
 
 
 async def main() -> None:
@@ -170,6 +210,8 @@ async def main() -> None:
             before = running.cpu()
             latencies = await measure(running, desk, clients)
             show(name, latencies, running.cpu() - before, sync)
+    if not wanted:
+        await reference()
 
 
 if __name__ == "__main__":
