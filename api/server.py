@@ -28,7 +28,7 @@ def bind(host: str, port: int, *, send_timeout: float = 10.0) -> socket.socket:
     where it has no such option (outside Linux), its own time-outs hold.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if hasattr(socket, "TCP_USER_TIMEOUT"):  # accepted sockets inherit it
         milliseconds = int(send_timeout * 1000)

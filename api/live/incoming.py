@@ -81,18 +81,26 @@ class Incoming:
         self.max_message = max_message
 
     def admit(self, viewer: Viewer) -> None:
-        """Count a connection or message like a request. Raises Problem `too_many_requests`."""
+        """Count one message or connection. Raises Problem `too_many_requests`."""
+        refusal = self._count(viewer)
+        if refusal is not None:
+            raise refusal
+
+    def _count(self, viewer: Viewer) -> Problem | None:
         allowance = self._limiter.take((viewer.account, viewer.kind, viewer.id))
         if allowance.refused:
-            raise too_many("too_many_requests", allowance.retry_after)
+            return too_many("too_many_requests", allowance.retry_after)
+        return None
 
     def take(self, speaker: Speaker, viewer: Viewer, payload: bytes) -> None:
         """Take one message; the answer comes by `speaker.answer` or `speaker.fail`."""
         seq = None
         try:
-            self.admit(viewer)
+            refusal = self._count(viewer)
             message = self._body.decode(payload)
             seq = message.seq
+            if refusal is not None:
+                raise refusal
             if speaker.in_flight >= MAX_IN_FLIGHT:
                 raise Problem("unavailable", "Too many actions of this connection are in flight.")
             self._submit(speaker, viewer, message)
