@@ -68,6 +68,13 @@ class Server:
         assert await self.service.projections.reached(admin.viewer.account, made.version, 5)
         return await self._log_in(admin.viewer.account, login)
 
+    async def head(self, account: str = "acme") -> str:
+        """The id of the account's newest event, once the rows have it too."""
+        channel = self.service.live.hub.channel(account)
+        assert channel is not None
+        assert await self.service.projections.reached(account, channel.version, 5)
+        return channel.id
+
     async def visitor(self, account: str = "acme") -> Person:
         """A new visitor."""
         answer = await self.http.post("/v1/visitors", json={"account": account})

@@ -151,8 +151,8 @@ async def test_a_stream_that_is_stuck_does_not_keep_the_server_from_stopping(
 
 async def test_a_long_poll_whose_client_goes_leaves_nothing(server: Server) -> None:
     ada = await server.account()
-    head = await server.service.projections.head("acme")
-    poll = Raw(ada, f"/v1/live/poll?after={head.id}&wait=60")
+    head = await server.head()
+    poll = Raw(ada, f"/v1/live/poll?after={head}&wait=60")
     await poll.open()
     hub = server.service.live.hub
     await eventually(lambda: hub.sessions == 1, 5)
