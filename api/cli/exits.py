@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import typer
 
@@ -43,4 +42,3 @@ def _end(error: Exception, code: int) -> None:
 
 
 DATA_HELP = "Directory of the log, projections and keys."
-DataOption = Path | None
