@@ -12,9 +12,9 @@ from urllib.parse import parse_qs
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.auth.authenticator import Identity
+from api.door import network_of
 from api.errors import problem_of
-from api.limits import Allowance, RateLimiter
+from api.limits import Allowance
 from api.metrics import Metrics
 from api.problems import Problem, too_many
 from api.services import Services
@@ -40,13 +40,10 @@ class Edge:
     """Wraps the application."""
 
     def __init__(self, app: ASGIApp, services: Services, metrics: Metrics) -> None:
-        settings = services.settings
         self._app = app
-        self._authenticator = services.authenticator
+        self._door = services.door
         self._metrics = metrics
-        self._max_body = settings.max_body
-        self._viewers = services.viewer_limiter
-        self._addresses = RateLimiter(settings.rate_per_address, settings.burst_per_address)
+        self._max_body = services.settings.max_body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request; anything that is not HTTP goes straight on."""
@@ -87,34 +84,20 @@ class Edge:
     async def _admit(self, scope: Scope, answer: "_Answer") -> None:
         """Tell who asks and count it. Raises Problem for those who stay outside."""
         if (scope["method"], scope["path"]) in PUBLIC or scope["method"] == "OPTIONS":
-            self._count(self._addresses, address_of(scope), answer)
+            answer.count(self._door.count_stranger(address_of(scope)))
             return
         token = token_of(scope)
-        identity = self._authenticator.known(token) if token else None
+        identity = self._door.known(token)
         if identity is None:
-            identity = await self._identify(scope, token, answer)
+            address = address_of(scope)
+            try:
+                identity = await self._door.identify(token, address)
+            except Problem:
+                answer.allowance = self._door.left_for(address)
+                raise
         scope["identity"] = identity
-        viewer = identity.viewer
-        if viewer is not None:
-            self._count(self._viewers, (viewer.account, viewer.kind, viewer.id), answer)
-
-    async def _identify(self, scope: Scope, token: str, answer: "_Answer") -> Identity:
-        """The slower way. Wrong tokens count against the address, lest somebody tries them all."""
-        address = address_of(scope)
-        allowance = self._addresses.look(address)
-        if allowance.refused:
-            raise too_many("too_many_requests", allowance.retry_after)
-        identity = await self._authenticator.identify(token) if token else None
-        if identity is None:
-            self._count(self._addresses, address, answer)
-            raise Problem("unauthenticated", headers={"www-authenticate": "Bearer"})
-        return identity
-
-    def _count(self, limiter: RateLimiter, key: object, answer: "_Answer") -> None:
-        allowance = limiter.take(key)
-        answer.allowance = allowance
-        if allowance.refused:
-            raise too_many("too_many_requests", allowance.retry_after)
+        if identity.viewer is not None:
+            answer.count(self._door.count(identity.viewer))
 
 
 class _Answer:
@@ -130,6 +113,12 @@ class _Answer:
         self.extra: tuple[tuple[bytes, bytes], ...] = PAGE_HEADERS
         self.allowance: Allowance | None = None
         self.started = False
+
+    def count(self, allowance: Allowance) -> None:
+        """Tell what is allowed. Raises Problem `too_many_requests` when this was too much."""
+        self.allowance = allowance
+        if allowance.refused:
+            raise too_many("too_many_requests", allowance.retry_after)
 
     async def send(self, message: Message) -> None:
         """Take one ASGI message."""
@@ -171,10 +160,9 @@ def _header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes | None
 
 
 def address_of(scope: Scope) -> str:
-    """The client's address; an IPv6 customer has a whole /64, so that is one."""
+    """The client's address, as the limits count it."""
     client = scope.get("client")
-    host: str = client[0] if client else ""
-    return ":".join(host.split(":")[:4]) if ":" in host else host
+    return network_of(client[0]) if client else ""
 
 
 def _counted(receive: Receive, limit: int) -> Receive:

@@ -12,11 +12,11 @@ from api.auth.authenticator import Authenticator
 from api.auth.passwords import Passwords
 from api.auth.token_directory import TokenDirectory
 from api.auth.visitor_tokens import VisitorTokens
+from api.door import Door
 from api.gateway import Gateway
 from api.health import Vitals, checks, measures
 from api.keys import key_of
-from api.limits import RateLimiter
-from api.live.live import Door, Live
+from api.live.live import Live
 from api.services import Services
 from projections.projector import Projector
 from projections.store import Projections
@@ -68,8 +68,8 @@ class Service:
             ),
             self.platform_token,
         )
-        limiter = RateLimiter(settings.rate_per_viewer, settings.burst_per_viewer)
-        self.live = Live(settings, clock, self.gateway, rows, Door(authenticator, limiter))
+        door = Door(authenticator, settings)
+        self.live = Live(settings, clock, self.gateway, rows, door)
         self.projector = Projector(log, rows)
         self.deciders = [self._decider(partition) for partition in range(log.partitions)]
         self.feed = EventFeed(log)
@@ -90,7 +90,7 @@ class Service:
                 projector=self.projector,
                 authenticator=authenticator,
                 passwords=self.passwords,
-                viewer_limiter=limiter,
+                door=door,
                 live_routes=self.live.routes(),
                 checks=checks(vitals),
                 measures=measures(vitals),

@@ -9,8 +9,8 @@ from starlette.routing import BaseRoute
 from api.auth.authenticator import Authenticator
 from api.auth.login_brake import LoginBrake
 from api.auth.passwords import Passwords
+from api.door import Door
 from api.gateway import Gateway
-from api.limits import RateLimiter
 from projections.projector import Projector
 from projections.store import Projections
 from streams.clock import Clock
@@ -40,7 +40,6 @@ Check = Callable[[], Awaitable[Part]]
 class Services:
     """Everything that requests need.
 
-    `viewer_limiter` is shared with the live connections; its keys are (account, kind, id).
     `checks` and `measures` feed /readyz and /metrics. `live_routes` stand under /v1/live.
     """
 
@@ -51,7 +50,7 @@ class Services:
     projector: Projector
     authenticator: Authenticator
     passwords: Passwords
-    viewer_limiter: RateLimiter
+    door: Door
     login_brake: LoginBrake = field(default_factory=LoginBrake)
     live_routes: Sequence[BaseRoute] = ()
     checks: Mapping[str, Check] = field(default_factory=dict)

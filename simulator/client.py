@@ -86,8 +86,12 @@ class Client:
         self.state = await self.fresh_state()
         self.following.cursor = self.state.id
         self._task = asyncio.create_task(self.following.run())
-        async with asyncio.timeout(LIVE_WITHIN):
-            await self.following.live.wait()
+        try:
+            async with asyncio.timeout(LIVE_WITHIN):
+                await self.following.live.wait()
+        except BaseException:
+            await self.stop()
+            raise
 
     async def stop(self) -> None:
         """Follow no more."""
@@ -129,13 +133,13 @@ class Client:
 
     async def until(self, holds: Callable[[State], bool], within: float) -> bool:
         """Wait until something holds of the state; whether it came to, within some seconds."""
-        deadline = time.monotonic() + within
-        while self.state is None or not holds(self.state):
-            self._changed.clear()
-            try:
-                await asyncio.wait_for(self._changed.wait(), deadline - time.monotonic())
-            except TimeoutError:
-                return False
+        try:
+            async with asyncio.timeout(within):
+                while self.state is None or not holds(self.state):
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            return False
         return True
 
     async def settle(self, within: float) -> None:

@@ -4,8 +4,8 @@ import asyncio
 from typing import Protocol
 
 from api.bodies import JsonBody
+from api.door import Door
 from api.gateway import Gateway
-from api.limits import RateLimiter
 from api.live.typing import tell_typing
 from api.problems import Problem, too_many
 from projections.store import Projections
@@ -70,12 +70,12 @@ class Incoming:
     """Takes messages."""
 
     def __init__(
-        self, gateway: Gateway, projections: Projections, limiter: RateLimiter, max_message: int
+        self, gateway: Gateway, projections: Projections, door: Door, max_message: int
     ) -> None:
-        """`limiter` is shared with HTTP; `max_message` in bytes."""
+        """`door` is shared with HTTP; `max_message` in bytes."""
         self._gateway = gateway
         self._projections = projections
-        self._limiter = limiter
+        self._door = door
         self._body = JsonBody(Message)
         self._signalling: set[asyncio.Task[None]] = set()
         self.max_message = max_message
@@ -87,7 +87,7 @@ class Incoming:
             raise refusal
 
     def _count(self, viewer: Viewer) -> Problem | None:
-        allowance = self._limiter.take((viewer.account, viewer.kind, viewer.id))
+        allowance = self._door.count(viewer)
         if allowance.refused:
             return too_many("too_many_requests", allowance.retry_after)
         return None

@@ -1,12 +1,9 @@
 """The live layer put together."""
 
-from typing import NamedTuple
-
 from starlette.routing import BaseRoute, Route
 
-from api.auth.authenticator import Authenticator
+from api.door import Door
 from api.gateway import Gateway
-from api.limits import RateLimiter
 from api.live.hub import Hub
 from api.live.incoming import Incoming
 from api.live.poll import PollEndpoint
@@ -16,13 +13,6 @@ from api.live.websocket import WebSocketEndpoint
 from projections.store import Projections
 from streams.clock import Clock
 from streams.settings import Settings
-
-
-class Door(NamedTuple):
-    """Who gets in, and how often: the same as over HTTP."""
-
-    authenticator: Authenticator
-    limiter: RateLimiter
 
 
 class Live:
@@ -43,8 +33,8 @@ class Live:
         self.websocket = WebSocketEndpoint(
             self.hub,
             self._resume,
-            door.authenticator,
-            Incoming(gateway, projections, door.limiter, settings.max_body),
+            door,
+            Incoming(gateway, projections, door, settings.max_body),
         )
 
     def routes(self) -> list[BaseRoute]:

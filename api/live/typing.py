@@ -13,11 +13,11 @@ async def tell_typing(
     gateway: Gateway, projections: Projections, viewer: Viewer, typing: Typing
 ) -> None:
     """Tell that somebody types. Raises Refused as a message in this chat would be."""
+    if not allows(viewer, "chat:type", account=viewer.account):
+        raise Refused("not_allowed")
     chat = await projections.chat(viewer, typing.chat)
     if chat is None:
         raise Refused("chat_unknown")
-    if not allows(viewer, "chat:type", account=viewer.account):
-        raise Refused("not_allowed")
     if chat.status == "closed":
         raise Refused("chat_closed")
     if viewer.kind == "operator" and not _writes(chat, viewer.id):

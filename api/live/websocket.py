@@ -12,7 +12,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeRequest
 
-from api.auth.authenticator import Authenticator, Identity
+from api.auth.authenticator import Identity
+from api.door import Door, network_of
 from api.errors import problem_of
 from api.live.frames import Denied, ErrorFrame, answer_frame
 from api.live.hub import Hub
@@ -153,10 +154,12 @@ class LiveSocket(WSListener):
     # --- the session -------------------------------------------------------------------------
 
     async def _begin(self) -> None:
+        """Read no messages meanwhile: they would have to be kept. A few came with the request."""
+        self._connection.pause_reading()
         try:
             self._session = session_of(await self._identify(), WEBSOCKET, self)
             self._endpoint.incoming.admit(self._session.viewer)
-            begun = await self._hear_nothing_until(self._session)
+            begun = await self._endpoint.resume.begin(self._session, self._after)
         except DeskstreamError as error:
             self._deny(problem_of(error))
         except Exception:
@@ -169,14 +172,8 @@ class LiveSocket(WSListener):
             self._begun = True
             for message in self._held:
                 self._endpoint.incoming.take(self, self._session.viewer, message)
-        self._held.clear()
-
-    async def _hear_nothing_until(self, session: Session) -> list[bytes]:
-        """Begin, and read no messages meanwhile: they would have to be kept."""
-        self._connection.pause_reading()
-        try:
-            return await self._endpoint.resume.begin(session, self._after)
         finally:
+            self._held.clear()
             if not self._connection.is_closing():
                 self._connection.resume_reading()
 
@@ -191,10 +188,10 @@ class LiveSocket(WSListener):
             self._endpoint.hub.leave(self._session)
 
     async def _identify(self) -> Identity:
-        identity = await self._endpoint.authenticator.identify(self._token)
-        if identity is None:
-            raise Problem("unauthenticated")
-        return identity
+        door = self._endpoint.door
+        peer = self._connection.get_extra_info("peername")
+        address = network_of(peer[0]) if peer else ""
+        return door.known(self._token) or await door.identify(self._token, address)
 
     def _take(self, type: WSMsgType, payload: bytes, last: bool) -> None:
         """Take a part of a message, or a whole one (RFC 6455, section 5.4)."""
@@ -258,12 +255,12 @@ class WebSocketEndpoint:
         self,
         hub: Hub,
         resume: Resume,
-        authenticator: Authenticator,
+        door: Door,
         incoming: Incoming,
     ) -> None:
         self.hub = hub
         self.resume = resume
-        self.authenticator = authenticator
+        self.door = door
         self.incoming = incoming
         self.max_message = incoming.max_message
 

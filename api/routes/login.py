@@ -65,7 +65,8 @@ async def login(request: Request) -> Response:
     if now is None or now.hash != found.hash:
         # The password was changed between its check and the token, which that did not end.
         revoke = RevokeToken(operator=found.operator, token=digest_of(token))
-        await services.gateway.act(_system(body.account), revoke)
+        ended = await services.gateway.act(_system(body.account), revoke)
+        await services.projections.reached(body.account, ended.version, VERSION_TIMEOUT)
         raise Problem("login_failed", headers=_CHALLENGE)
     return answer(LoginAnswer(token=token, expires_at=expires_at, operator=view))
 

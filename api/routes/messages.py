@@ -6,15 +6,14 @@ from starlette.responses import Response
 from api.answers import MessagePage, MessagePostedAnswer
 from api.bodies import ActionBody, JsonBody
 from api.call import VERSION_HEADER, Call, Caller, PathId, answer
+from api.live.typing import tell_typing
 from api.operations import Operations, Says
 from api.pages import InEitherOrder, show_page
 from api.routes.chats import visible_chat
 from schemas.actions import PostMessage
 from schemas.ids import parse_event_id
 from schemas.record import Record
-from schemas.refusals import Refused
 from schemas.signals import Typing
-from schemas.values import STAFF, visitor_audience
 
 _POST = ActionBody(PostMessage, "chat")
 
@@ -79,15 +78,16 @@ async def list_messages(chat: PathId, call: Caller, paging: InEitherOrder) -> Re
 @operation(
     "POST",
     "/v1/chats/{chat}/typing",
-    Says(status=204, body=TypingBody, codes=("chat_unknown", "chat_closed"), writes=False),
+    Says(
+        status=204,
+        body=TypingBody,
+        codes=("chat_unknown", "chat_closed", "not_in_chat"),
+        writes=False,
+    ),
 )
 async def post_typing(chat: PathId, call: Caller) -> Response:
     """Tell whoever is connected that one writes, or has stopped. Nothing is stored."""
-    call.require("chat:type")
     body = await _TYPING.read(call.request)
-    view = await visible_chat(call, chat)
-    if view.status == "closed":
-        raise Refused("chat_closed")
-    audience = (STAFF, visitor_audience(view.visitor))
-    call.services.gateway.signal(call.viewer, audience, Typing(chat=chat, typing=body.typing))
+    services, typing = call.services, Typing(chat=chat, typing=body.typing)
+    await tell_typing(services.gateway, services.projections, call.viewer, typing)
     return Response(status_code=204)

@@ -102,9 +102,9 @@ class Server:
 @asynccontextmanager
 async def served(data: Path, **settings: Any) -> AsyncIterator[Server]:
     """A server with its data in a directory; stopped, streams and all, at the end of the block."""
-    chosen = Settings(
-        data=data, port=0, rate_per_address=1_000, burst_per_address=1_000, **settings
-    )
+    for name in ("rate_per_address", "burst_per_address"):
+        settings.setdefault(name, 1_000)
+    chosen = Settings(data=data, port=0, **settings)
     listener: socket.socket = bind(chosen.host, 0, send_timeout=chosen.send_timeout)
     async with running(chosen) as service:
         http = server_for(service)

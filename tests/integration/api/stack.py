@@ -14,8 +14,8 @@ from api.auth.authenticator import Authenticator
 from api.auth.passwords import Passwords
 from api.auth.token_directory import TokenDirectory
 from api.auth.visitor_tokens import VisitorTokens
+from api.door import Door
 from api.gateway import Gateway
-from api.limits import RateLimiter
 from api.services import Measure, Part, Services
 from projections.projector import Projector
 from projections.store import Projections
@@ -69,6 +69,7 @@ async def running_stack(directory: Path, **settings: Any) -> AsyncIterator[Stack
     gateway = Gateway(log, clock, timeout=chosen.answer_timeout, max_pending=chosen.max_pending)
     tokens = TokenDirectory(projections, clock)
     visitors = VisitorTokens("a key for the tests, 32 characters.", clock, 1.0)
+    authenticator = Authenticator(tokens, visitors, PLATFORM)
     feed = EventFeed(log)
     feed.subscribe(tokens.decided)
     feed.subscribe(gateway.decided)
@@ -84,9 +85,9 @@ async def running_stack(directory: Path, **settings: Any) -> AsyncIterator[Stack
         gateway=gateway,
         projections=projections,
         projector=projector,
-        authenticator=Authenticator(tokens, visitors, PLATFORM),
+        authenticator=authenticator,
+        door=Door(authenticator, chosen),
         passwords=passwords,
-        viewer_limiter=RateLimiter(chosen.rate_per_viewer, chosen.burst_per_viewer),
         checks={"deciders": ready},
         measures=(
             Measure("deskstream_actions_total", "counter", "Submitted.", lambda: gateway.submitted),

@@ -109,3 +109,6 @@ async def test_read_marks_and_typing(stack: Stack, admin: Person) -> None:
     other = await new_visitor(stack, "acme")
     hidden = await other.http.post(f"{url}/typing", json={})
     assert (await expect(hidden, 404))["code"] == "chat_unknown"
+    ben = await new_operator(stack, admin, "ben")
+    outside = await ben.http.post(f"{url}/typing", json={})
+    assert (await expect(outside, 403))["code"] == "not_in_chat"

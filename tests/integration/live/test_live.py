@@ -213,13 +213,29 @@ async def test_a_new_role_holds_on_an_open_connection(server: Server) -> None:
 async def test_without_a_token_nothing_is_followed(server: Server, kind: str) -> None:
     vera = await _account_and_visitor(server)
     vera.token = "wrong"
-    stream = Stream(kind, vera)
+    assert await refusal(kind, vera) == "unauthenticated"
+
+
+@pytest.mark.parametrize("kind", TRANSPORTS)
+async def test_an_address_that_guesses_tokens_has_to_wait(tmp_path: Path, kind: str) -> None:
+    async with served(tmp_path, rate_per_address=0.001, burst_per_address=5) as server:
+        ada = await server.account()  # her login is the first of the five
+        guesser = Person(server, ada.viewer, "guess")
+        async with following(kind, ada):
+            answers = [await refusal(kind, guesser) for _ in range(6)]
+        assert answers == ["unauthenticated"] * 4 + ["too_many_requests"] * 2
+        async with following(kind, ada):
+            pass  # she is known, and served
+
+
+async def refusal(kind: str, person: Person) -> str:
+    """Why a stream is not given."""
+    stream = Stream(kind, person)
     await asyncio.wait([stream.task], timeout=5)
-    denied = [frame["code"] for frame in stream.of("denied")]
     refused = stream.task.exception()
-    assert denied == ["unauthenticated"] or (
-        isinstance(refused, StreamRefused) and refused.status == 401
-    )
+    if isinstance(refused, StreamRefused):
+        return {401: "unauthenticated", 429: "too_many_requests"}[refused.status]
+    return str(stream.of("denied")[0]["code"])
 
 
 @pytest.mark.parametrize("kind", ["sse", "ws"])
