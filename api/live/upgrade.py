@@ -2,11 +2,14 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable
 from typing import Any
 
 from picows import WSListener, WSUpgradeRequest
 from picows.picows import WSAutoPingStrategy, WSProtocol  # type: ignore[attr-defined]
+from starlette.types import Receive, Scope, Send
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 READ_BUFFER = 4_096
 """Bytes to begin with; it grows with what comes."""
@@ -60,3 +63,16 @@ def protocol_class(listener: ListenerFactory, max_message: int) -> type[asyncio.
             self.transport.disconnect()
 
     return Upgraded
+
+
+async def host_of(peer: tuple[str, int] | None, forwarded_for: str) -> str:
+    """The client's address: the peer's, or what a trusted proxy says, as uvicorn does for HTTP."""
+    headers = [(b"x-forwarded-for", forwarded_for.encode("latin-1"))] if forwarded_for else []
+    scope: Scope = {"type": "websocket", "scheme": "ws", "headers": headers, "client": peer}
+    trusted = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1")  # uvicorn's own name and default
+
+    async def ask(scope: Scope, receive: Receive, send: Send) -> None:
+        """Nothing is asked; the middleware has put the client into the scope."""
+
+    await ProxyHeadersMiddleware(ask, trusted)(scope, None, None)  # type: ignore[arg-type]
+    return str(scope["client"][0]) if scope["client"] else ""

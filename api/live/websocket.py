@@ -21,7 +21,7 @@ from api.live.incoming import Incoming
 from api.live.request import session_of
 from api.live.resume import Resume
 from api.live.session import Session
-from api.live.upgrade import protocol_class
+from api.live.upgrade import host_of, protocol_class
 from api.live.wire import WEBSOCKET
 from api.problems import Problem
 from projections.errors import ProjectionError
@@ -50,6 +50,7 @@ class LiveSocket(WSListener):
     def __init__(self, endpoint: "WebSocketEndpoint", request: WSUpgradeRequest) -> None:
         query = parse_qs(urlsplit(request.path.decode("latin-1")).query)
         self._endpoint = endpoint
+        self._forwarded = request.headers.get("x-forwarded-for", "")
         self._after: str | None = query.get("after", [None])[0]
         self._token = _token_of(request, query)
         self._transport: Any = None
@@ -189,9 +190,10 @@ class LiveSocket(WSListener):
 
     async def _identify(self) -> Identity:
         door = self._endpoint.door
+        if (identity := door.known(self._token)) is not None:
+            return identity
         peer = self._connection.get_extra_info("peername")
-        address = network_of(peer[0]) if peer else ""
-        return door.known(self._token) or await door.identify(self._token, address)
+        return await door.identify(self._token, network_of(await host_of(peer, self._forwarded)))
 
     def _take(self, type: WSMsgType, payload: bytes, last: bool) -> None:
         """Take a part of a message, or a whole one (RFC 6455, section 5.4)."""

@@ -457,3 +457,24 @@ async def test_streams_that_are_cut_leave_nothing_behind(server: Server) -> None
         await asyncio.gather(*(s.task for s in streams), return_exceptions=True)
         server.http = server_http
     await eventually(lambda: server.service.live.hub.sessions == 0, 5)
+
+
+async def test_behind_a_proxy_each_client_has_its_own_count(tmp_path: Path) -> None:
+    async with served(tmp_path, rate_per_address=0.001, burst_per_address=1) as server:
+        await server.account()
+        url = f"{server.url.replace('http', 'ws')}/v1/live/ws?access_token=guess"
+
+        async def guess(client: str) -> str:
+            heard: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+            class Guess(WSListener):
+                def on_ws_frame(self, transport: Any, frame: Any) -> None:
+                    if frame.msg_type == WSMsgType.TEXT:
+                        heard.set_result(json.loads(frame.get_payload_as_bytes())["code"])
+
+            await ws_connect(Guess, url, extra_headers={"x-forwarded-for": client})
+            return await heard
+
+        assert await guess("10.0.0.1") == "unauthenticated"
+        assert await guess("10.0.0.1") == "too_many_requests"
+        assert await guess("10.0.0.2") == "unauthenticated"
