@@ -61,7 +61,7 @@ class Generation:
         def read() -> Batch:
             decisions = []
             for offset, value in records:
-                decision = acceptance.take(offset, codec.decode_event_record(value))
+                decision = acceptance.read(offset, value)
                 if decision is not None:
                     decisions.append(decision)
             return Batch(partition, decisions, acceptance, codec.digest(records[-1].value))

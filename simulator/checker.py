@@ -8,7 +8,6 @@ a decision, so a million fit into half a gigabyte.
 import asyncio
 from collections.abc import Iterable
 
-from schemas import codec
 from schemas.decisions import Decision
 from schemas.events import Event
 from schemas.refusals import MalformedRecord
@@ -86,12 +85,11 @@ async def _read_partition(checker: Checker, log: Log, partition: int) -> None:
     while records := await log.read("events", partition, start, READ_AT_ONCE):
         for offset, value in records:
             try:
-                record = codec.decode_event_record(value)
+                decision = acceptance.read(offset, value)
             except MalformedRecord as error:
                 id = f"events/{partition}@{offset}"
                 checker.verdict.report("record_unreadable", "", "", id, str(error))
-                continue
-            decision = acceptance.take(offset, record)
+                return
             if decision is not None:
                 checker.decision(decision, value, partition)
         start = records[-1].offset + 1

@@ -105,7 +105,7 @@ class Decider:
         return Term(fence, partition, acceptance)
 
     def _fold(self, partition: Partition, acceptance: Acceptance, record: LogRecord) -> None:
-        decision = acceptance.take(record.offset, codec.decode_event_record(record.value))
+        decision = acceptance.read(record.offset, record.value)
         if decision is not None:
             fold(partition, decision, record.value)
             self._snapshotting.observe(decision)
@@ -194,7 +194,7 @@ class Decider:
     async def _look_at(self, term: Term, offset: int) -> None:
         """Take up a record that another decider wrote between ours."""
         for record in await self._log.read("events", self._number, offset, 1):
-            term.acceptance.take(offset, codec.decode_event_record(record.value))
+            term.acceptance.read(offset, record.value)
         if term.acceptance.fence != term.fence:
             raise TermEnded(f"another decider's fence stands at {offset}")
 

@@ -46,7 +46,7 @@ class EventFeed:
         while True:
             records = await self._log.read("events", partition, position.offset, BATCH)
             for record in records:
-                decision = position.take(record.offset, codec.decode_event_record(record.value))
+                decision = position.read(record.offset, record.value)
                 if decision is not None:
                     for subscriber in self._subscribers:
                         subscriber(decision)

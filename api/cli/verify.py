@@ -8,7 +8,6 @@ import typer
 from rich.progress import Progress
 
 from api.cli.exits import DATA_HELP, clear_errors, settings_with
-from schemas import codec
 from streams.acceptance import Acceptance
 from streams.domain.partition import Partition, fold
 from streams.log.repair import accept_loss
@@ -60,7 +59,7 @@ async def _fold(log: SqliteLog, partition: int, bar: Progress) -> int:
     task = bar.add_task(f"partition {partition}", total=await log.end("events", partition))
     while records := await log.read("events", partition, position.offset):
         for record in records:
-            decision = position.take(record.offset, codec.decode_event_record(record.value))
+            decision = position.read(record.offset, record.value)
             if decision is not None:
                 fold(state, decision, record.value)
                 decisions += 1

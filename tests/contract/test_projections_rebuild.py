@@ -401,9 +401,9 @@ async def test_a_hole_that_the_log_has_too_is_healed_only_once(path: Path, world
     await projections.close()
 
 
-async def test_a_record_that_cannot_be_read_stops_the_projector(path: Path, world: World) -> None:
+async def test_newer_code_s_record_stops_the_projector(path: Path, world: World) -> None:
     log = await log_of(world.decisions)
-    await log.append("events", 0, [b"no record"])
+    await log.append("events", 0, [b'{"type":"fence","of":"newer code"}'])
     with pytest.raises(MalformedRecord):
         await caught_up(log, path, world)
 

@@ -82,10 +82,10 @@ async def test_a_log_is_read_by_the_fence_rule(day: Day) -> None:
 
 async def test_a_record_that_cannot_be_read_is_reported_with_its_place() -> None:
     log = MemoryLog(partitions=2)
-    await log.append("events", 1, [b"not a record"])
+    await log.append("events", 1, [b"poison, which no reader accepts", b'{"type":"fence"}'])
     verdict = await check(History(), log)
     assert verdict.codes == {"record_unreadable"}
-    assert verdict.faults[0].id == "events/1@0"
+    assert verdict.faults[0].id == "events/1@1"
 
 
 def test_a_history_that_is_not_kept_stays_empty() -> None:

@@ -1,6 +1,10 @@
 """The fence rule, case by case. The model of it is in test_acceptance_model.py."""
 
+import pytest
+
+from schemas import codec
 from schemas.decisions import Decision, EventsRecord, Fence
+from schemas.refusals import MalformedRecord
 from schemas.values import SYSTEM
 from streams.acceptance import Acceptance
 
@@ -74,3 +78,28 @@ def test_a_reader_goes_on_after_a_hole_in_the_offsets() -> None:
     reader.take(0, FENCE)
     assert reader.take(7, decision(0, 0)) is not None
     assert reader.offset == 8
+
+
+POISON = [b"", b"\xff", b"no record", b"[]", b"{}", b'{"type":"new"}', b'{"fence":0,"source":1}',
+          b'{"fence":-1,"source":0}', b'{"fence":"0"}', b"[" * 10_000]  # fmt: skip
+
+
+def test_poison_is_ignored_and_counted() -> None:
+    reader = Acceptance()
+    assert reader.read(0, codec.encode(FENCE)) is None
+    for offset, value in enumerate(POISON, 1):
+        assert reader.read(offset, value) is None
+    end = 1 + len(POISON)
+    assert (reader.offset, reader.ignored) == (end, len(POISON))
+    assert reader.read(1, b"poison that was seen before") is None
+    assert reader.ignored == len(POISON)
+    assert reader.read(end, codec.encode(decision(0, 0)))
+
+
+@pytest.mark.parametrize("value", [b'{"type":"fence"}', b'{"fence":0,"source":0,"of":"newer"}'])
+def test_what_newer_code_wrote_stops_a_reader(value: bytes) -> None:
+    reader = Acceptance()
+    reader.read(0, codec.encode(FENCE))
+    with pytest.raises(MalformedRecord):
+        reader.read(1, value)
+    assert reader.offset == 1
