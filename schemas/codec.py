@@ -17,6 +17,7 @@ _encoder = msgspec.json.Encoder()
 _actions = msgspec.json.Decoder(Action)
 _events: msgspec.json.Decoder[EventsRecord] = msgspec.json.Decoder(EventsRecord)
 _signals = msgspec.json.Decoder(Signal)
+_FENCE = b'{"type":"fence"'  # the encoder puts the tag first
 
 
 def encode(record: Record) -> bytes:
@@ -32,6 +33,11 @@ def decode_action(value: bytes) -> Action:
 def decode_event_record(value: bytes) -> EventsRecord:
     """A record of the topic `events`: a decision or a fence. Raises MalformedRecord."""
     return _decode(_events, value)
+
+
+def is_fence(value: bytes) -> bool:
+    """Whether a record of the topic `events` is a fence."""
+    return value.startswith(_FENCE)
 
 
 def decode_signal(value: bytes) -> Signal:

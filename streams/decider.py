@@ -68,6 +68,7 @@ class Decider:
         self._clock = clock
         self._name = name
         self._timers = OfferTimers(clock, self._append_actions)
+        self._retired = asyncio.Event()
         self.ready = asyncio.Event()
         """Set while a term decides."""
         self.terms = 0
@@ -75,34 +76,52 @@ class Decider:
         self.refused = 0
 
     async def run(self) -> None:
-        """Decide until cancelled. Raises what no new term can heal: a broken chain, a bug."""
-        while True:
+        """Decide until cancelled, or to the end of the term once `retired`.
+
+        Raises what no new term can heal: a broken chain, a bug.
+        """
+        while not self._retired.is_set():
             try:
                 await self._decide(await self._begin())
             except ENDINGS as error:
                 log_.warning("partition %d: term ended: %s", self._number, error)
-                await asyncio.sleep(RETRY_AFTER)
             finally:
                 self.ready.clear()
                 self._timers.stop()
+            if not self._retired.is_set():
+                await asyncio.sleep(RETRY_AFTER)
+
+    def retire(self, retired: bool = True) -> None:
+        """Begin no new term: somebody else is to take over, and ends this one by his fence."""
+        if retired:
+            self._retired.set()
+        else:
+            self._retired.clear()
 
     async def close(self) -> None:
         """Wait for a snapshot that is being written."""
         await self._snapshotting.close()
 
     async def _begin(self) -> Term:
-        """Append this term's fence and fold everything before it."""
-        fence = await self._append([codec.encode(Fence(decider=self._name, at=self._clock()))])
+        """Fold what is on the log, append this term's fence, and fold what came before it.
+
+        Another decider goes on deciding until the fence, so nobody waits for the first, long part.
+        """
         partition, acceptance = await self._snapshotting.load()
-        while acceptance.offset <= fence:
-            for record in await self._log.read("events", self._number, acceptance.offset):
-                self._fold(partition, acceptance, record)
-            await asyncio.sleep(0)
+        await self._fold_up_to(await self._log.end("events", self._number), partition, acceptance)
+        fence = await self._append([codec.encode(Fence(decider=self._name, at=self._clock()))])
+        await self._fold_up_to(fence + 1, partition, acceptance)
         if acceptance.fence != fence:
             raise TermEnded("another decider took over at once")
         self._watch_offers(partition)
         self.terms += 1
         return Term(fence, partition, acceptance)
+
+    async def _fold_up_to(self, end: int, partition: Partition, acceptance: Acceptance) -> None:
+        while acceptance.offset < end:
+            for record in await self._log.read("events", self._number, acceptance.offset):
+                self._fold(partition, acceptance, record)
+            await asyncio.sleep(0)
 
     def _fold(self, partition: Partition, acceptance: Acceptance, record: LogRecord) -> None:
         decision = acceptance.read(record.offset, record.value)
@@ -132,6 +151,7 @@ class Decider:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._judge_all(term, written))
                 group.create_task(self._settle_all(term, written))
+                group.create_task(self._look_out_for_successor(term))
         except* ENDINGS as ended:
             raise TermEnded(str(ended.exceptions[0])) from ended
 
@@ -159,6 +179,17 @@ class Decider:
             await self._settle(term, first, decisions)
             self._tell_waiting(term.partition, decisions)
             written.task_done()
+
+    async def _look_out_for_successor(self, term: Term) -> None:
+        """See a successor's fence also while there is nothing to decide."""
+        await self._retired.wait()
+        offset = term.acceptance.offset
+        while True:
+            await self._log.wait("events", self._number, offset)
+            for record in await self._log.read("events", self._number, offset):
+                offset = record.offset + 1
+                if offset > term.fence + 1 and codec.is_fence(record.value):
+                    raise TermEnded(f"another decider took over at {record.offset}")
 
     def _tell_waiting(self, partition: Partition, decisions: list[Judged]) -> None:
         signals = queue_signals(partition, (decision for decision, _ in decisions))
