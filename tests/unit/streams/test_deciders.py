@@ -80,16 +80,18 @@ async def test_a_partition_that_moves_is_decided_all_along() -> None:
     log = MemoryLog(partitions=1)
     actions = 200
     async with process(log, "one") as one, process(log, "two") as two:
-        one.assign([0])
-        await eventually(lambda: not one.waiting, 5)
+        giving, taking = two, one
+        taking.assign([0])
         for number in range(actions):
             if number % 50 == 25:
-                giving, taking = (one, two) if one.mine else (two, one)
+                await eventually(lambda: not one.waiting and not two.waiting, 5)
+                giving, taking = taking, giving
                 giving.assign([])
                 taking.assign([0])
             await ask(log, 0, number)
             await until_decided(log, 0, number + 1)
         assert await decided(log, 0) == list(range(actions))
+        await eventually(lambda: not one.waiting and not two.waiting, 5)
         assert one.total(lambda d: d.terms) + two.total(lambda d: d.terms) == 1 + actions // 50
 
 
