@@ -1,0 +1,1 @@
+"""The services of a cluster as processes of this machine: for tests, measurements, trying out."""
