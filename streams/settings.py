@@ -97,6 +97,32 @@ class Settings(BaseSettings):
     cors_origins: tuple[str, ...] = Field(
         (), description='Origins whose pages may call the API, as JSON: ["https://example.org"].'
     )
+    kafka: str = Field(
+        "", description='Kafka\'s brokers, "host:port,host:port"; without them the log is embedded.'
+    )
+    kafka_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,200}$")] = Field(
+        "deskstream.", description="What the names of the topics begin with."
+    )
+    kafka_security: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] = Field(
+        "plaintext", description="How connections to brokers are protected."
+    )
+    kafka_ca: Path | None = Field(
+        None, description="Certificates (PEM) that brokers' are signed by; by default the system's."
+    )
+    kafka_cert: Path | None = Field(
+        None, description="Certificate (PEM) that is shown to brokers, when they ask for one."
+    )
+    kafka_key: Path | None = Field(
+        None, description="Its key (PEM), unless the certificate's file holds it."
+    )
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "PLAIN", description="How the user and password are shown to brokers."
+    )
+    kafka_user: str = Field("", description="User of SASL.")
+    kafka_password: SecretStr | None = Field(None, description="Password of SASL.")
+    kafka_replication: Annotated[int, Field(ge=1, le=100)] = Field(
+        1, description="Brokers that hold each partition of the topics that are created."
+    )
     demo: bool = Field(False, description="Keep a demo account alive with simulated visitors.")
 
 

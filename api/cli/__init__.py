@@ -9,6 +9,7 @@ from api.cli.admin import app as admin
 from api.cli.rebuild import rebuild
 from api.cli.serve import serve
 from api.cli.simulate import simulate
+from api.cli.topics import app as topics
 from api.cli.verify import verify
 
 app = typer.Typer(
@@ -25,6 +26,7 @@ app.command()(simulate)
 app.command()(rebuild)
 app.command()(verify)
 app.add_typer(admin, name="admin")
+app.add_typer(topics, name="topics")
 
 
 def _show_version(wanted: bool) -> None:
