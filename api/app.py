@@ -72,6 +72,7 @@ class Application(FastAPI):
             telemetry={"tracing": False, "metrics": False, "logs": False},
         )
         self.state.services = services
+        self.state.checks = services.checks
         self.state.metrics = metrics
         self.router.redirect_slashes = False
 

@@ -62,6 +62,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "token_unknown": (404, "There is no such token."),
     "not_found": (404, "There is nothing here."),
     "method_not_allowed": (405, "This resource does not take this method."),
+    "not_here": (409, "Another process of this installation does that."),
     "version_not_reached": (412, "The account has not reached this version in time."),
     "body_too_large": (413, "The body is too large."),
     "address_too_long": (414, "The address is too long."),

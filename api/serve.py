@@ -4,10 +4,12 @@ import asyncio
 import contextlib
 import secrets
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 from api.bootstrap import Login, NewAccount, create_account, set_password
+from api.process import Process, watched
 from api.server import Server, bind, configure
 from api.service import Service
 from projections.errors import NotReady
@@ -17,6 +19,8 @@ from streams.settings import Settings
 FIRST_ACCOUNT = NewAccount("main", "My help desk", "Admin", "admin")
 SHOWN_WITHIN = 5.0
 """Seconds that the first login waits for the projections to know it."""
+
+_P = TypeVar("_P", bound=Process)
 
 DEMO_ACCOUNT = NewAccount("demo", "Demo", "Demo admin", "admin")
 
@@ -38,20 +42,52 @@ async def run(settings: Settings) -> None:
                     demo.cancel()
 
 
+async def run_api(settings: Settings) -> None:
+    """Answer until SIGINT or SIGTERM, while other processes decide and project."""
+    listener = bind(settings.host, settings.port, send_timeout=settings.send_timeout)
+    async with at_work(await Service.open(settings, alone=True)) as service:
+        print(f"Deskstream's API is at {address_of(listener)}", flush=True)
+        await server_for(service).serve([listener])
+
+
+async def run_worker(
+    settings: Settings, open_worker: Callable[[Settings], Awaitable[Process]]
+) -> None:
+    """Work until SIGINT or SIGTERM; /healthz, /readyz and /metrics tell how it goes."""
+    listener = bind(settings.host, settings.port)
+    worker = await open_worker(settings)
+    server = Server(configure(watched(worker), "none"), lambda: None)
+    serving = asyncio.create_task(server.serve([listener]))  # it tells how the start goes, too
+    try:
+        async with at_work(worker):
+            print(f"Ready; {address_of(listener)}/metrics tells how it goes.", flush=True)
+            await serving
+    finally:
+        server.should_exit = True
+        await serving
+
+
 @contextlib.asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[Service]:
-    """A service at work; ready when the context is entered. A part that breaks ends the block."""
-    service = await Service.open(settings)
+    """A service with everything in it, at work."""
+    async with at_work(await Service.open(settings)) as service:
+        yield service
+
+
+@contextlib.asynccontextmanager
+async def at_work(process: _P) -> AsyncIterator[_P]:
+    """A process at work; ready when the context is entered. A part that breaks ends the block."""
     try:
         async with asyncio.TaskGroup() as group:
-            work = group.create_task(service.run())
-            await service.ready()
-            yield service
+            work = group.create_task(process.run())
+            await process.ready()
+            yield process
+            await process.leave()
             work.cancel()
     except* Exception as group_error:
         raise _first(group_error) from None
     finally:
-        await service.close()
+        await process.close()
 
 
 def server_for(service: Service) -> Server:
@@ -113,7 +149,8 @@ async def _demo(service: Service, address: str) -> None:
     from simulator.demo import run_demo
     from simulator.people import Credentials
 
-    await service.projector.ready.wait()
+    if service.projector is not None:
+        await service.projector.ready.wait()
     login = await _demo_login(service)
     print(f"Demo: account {login.account}, login {login.login}, password {login.password}")
     await run_demo(

@@ -40,14 +40,15 @@ Check = Callable[[], Awaitable[Part]]
 class Services:
     """Everything that requests need.
 
-    `checks` and `measures` feed /readyz and /metrics. `live_routes` stand under /v1/live.
+    `projector` is None where other processes project. `checks` and `measures` feed /readyz and
+    /metrics. `live_routes` stand under /v1/live.
     """
 
     settings: Settings
     clock: Clock
     gateway: Gateway
     projections: Projections
-    projector: Projector
+    projector: Projector | None
     authenticator: Authenticator
     passwords: Passwords
     door: Door

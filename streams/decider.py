@@ -74,6 +74,12 @@ class Decider:
         self.terms = 0
         self.decided = 0
         self.refused = 0
+        self.next_action = 0
+        """Offset, in `actions`, after the last one whose decision is on the log."""
+        self.lag = 0
+        """Actions that were on the log and not decided when it was last looked at."""
+        self.ignored = 0
+        """Records that the fence rule kept out, of those that this decider read."""
 
     async def run(self) -> None:
         """Decide until cancelled, or to the end of the term once `retired`.
@@ -115,6 +121,8 @@ class Decider:
             raise TermEnded("another decider took over at once")
         self._watch_offers(partition)
         self.terms += 1
+        self.next_action = acceptance.source + 1
+        self.ignored += acceptance.ignored
         return Term(fence, partition, acceptance)
 
     async def _fold_up_to(self, end: int, partition: Partition, acceptance: Acceptance) -> None:
@@ -159,6 +167,7 @@ class Decider:
         while True:
             start = term.partition.source + 1
             actions = await self._log.read("actions", self._number, start, BATCH)
+            self.lag = await self._log.end("actions", self._number) - start
             if actions:
                 decisions = [self._judge(term, record) for record in actions]
                 values = [value for _, value in decisions]
@@ -221,11 +230,14 @@ class Decider:
             self._timers.observe(decision.account, decision.events)
             self.refused += decision.refused is not None
         self.decided += len(decisions)
+        self.next_action = term.acceptance.source + 1
 
     async def _look_at(self, term: Term, offset: int) -> None:
         """Take up a record that another decider wrote between ours."""
         for record in await self._log.read("events", self._number, offset, 1):
+            ignored = term.acceptance.ignored
             term.acceptance.read(offset, record.value)
+            self.ignored += term.acceptance.ignored - ignored
         if term.acceptance.fence != term.fence:
             raise TermEnded(f"another decider's fence stands at {offset}")
 

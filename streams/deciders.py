@@ -46,6 +46,10 @@ class Deciders:
         """The sum of a counter over all deciders there were."""
         return sum(map(read, self._deciders.values()))
 
+    def progress(self) -> dict[int, int]:
+        """Of each partition that was given: the offset of its next action to be decided."""
+        return {n: self._decider(n).next_action for n in self._mine}
+
     def assign(self, partitions: Iterable[int]) -> None:
         """Decide these partitions, and no others. Call it while `run` runs, or before."""
         self._mine = frozenset(partitions)

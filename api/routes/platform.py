@@ -12,6 +12,7 @@ from api.bodies import JsonBody
 from api.bootstrap import set_password
 from api.call import VERSION_TIMEOUT, answer
 from api.operations import Operations, Says
+from api.problems import Problem
 from api.services import Services
 from projections.projector import Projector
 from schemas.record import Record
@@ -61,19 +62,31 @@ async def put_password_for_platform(account: PathAccount, request: Request) -> R
 @operation(
     "POST",
     "/v1/rebuild",
-    Says(answer=RebuildView, status=202, security="platform", writes=False),
+    Says(answer=RebuildView, status=202, codes=("not_here",), security="platform", writes=False),
 )
 async def post_rebuild(request: Request) -> Response:
     """Build the projections anew from the log, while chats go on."""
-    projector = for_platform(request).projector
+    projector = _projector(request)
     projector.renew()
     return answer(_view(projector), status=202)
 
 
-@operation("GET", "/v1/rebuild", Says(answer=RebuildView, security="platform", reads=False))
+@operation(
+    "GET",
+    "/v1/rebuild",
+    Says(answer=RebuildView, codes=("not_here",), security="platform", reads=False),
+)
 async def get_rebuild(request: Request) -> Response:
     """Show how far the newest build of the projections is."""
-    return answer(_view(for_platform(request).projector))
+    return answer(_view(_projector(request)))
+
+
+def _projector(request: Request) -> Projector:
+    """The projector of this process. Raises Problem `not_here` where there is none."""
+    projector = for_platform(request).projector
+    if projector is None:
+        raise Problem("not_here")
+    return projector
 
 
 def for_platform(request: Request) -> Services:

@@ -39,6 +39,7 @@ def test_codes_keep_their_status() -> None:
         },
         405: {"method_not_allowed"},
         409: {
+            "not_here",
             "account_exists", "operator_busy", "operator_unavailable", "login_taken",
             "last_admin", "desk_busy", "desk_full", "desk_personal", "group_busy", "queue_full",
             "chat_closed", "chat_taken", "chat_open", "already_in_chat", "owner_stays",

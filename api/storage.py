@@ -1,0 +1,56 @@
+"""Where a process keeps its data: the log, the deciders' snapshots, the rows."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from projections.store import Projections
+from streams.log.port import Log
+from streams.log.snapshots import FileSnapshots, SnapshotStore
+from streams.log.sqlite import LogLimits, SqliteLog
+from streams.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """What was opened; `rows` only where it was asked for."""
+
+    log: Log
+    snapshots: SnapshotStore
+    _rows: Projections | None
+
+    @property
+    def rows(self) -> Projections:
+        """The projections' rows. Raises RuntimeError where they were not opened."""
+        if self._rows is None:
+            raise RuntimeError("this process has no rows")
+        return self._rows
+
+    @classmethod
+    async def open(cls, settings: Settings, *, rows: bool = True) -> Self:
+        """Open what the settings name, or make it.
+
+        Raises LogUnusable (in use, torn, altered, of another kind), OSError.
+        """
+        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        log = await SqliteLog.open(
+            settings.data / "log",
+            partitions=settings.partitions,
+            limits=LogLimits(record_bytes=settings.max_record),
+        )
+        snapshots = FileSnapshots(settings.data / "snapshots", log=log.identity)
+        try:
+            return cls(log, snapshots, await open_rows(settings) if rows else None)
+        except BaseException:
+            await log.close()
+            raise
+
+    async def close(self) -> None:
+        """Let go of everything."""
+        if self._rows is not None:
+            await self._rows.close()
+        await self.log.close()
+
+
+async def open_rows(settings: Settings) -> Projections:
+    """The projections that the settings name. Raises OSError."""
+    return await Projections.open(f"sqlite:///{settings.data / 'projections.sqlite3'}")
