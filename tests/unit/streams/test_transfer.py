@@ -1,0 +1,484 @@
+"""Moves from one log to another, with everything that can stand on a log."""
+
+import asyncio
+import gzip
+import hashlib
+import json
+import os
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import asdict, replace
+
+from api.gateway import Gateway
+from schemas import actions as a
+from schemas import codec
+from schemas.actions import Action, AnyAction
+from schemas.decisions import Decision, Fence
+from schemas.refusals import Refused
+from schemas.values import SYSTEM, TextContent
+from streams.acceptance import Acceptance
+from streams.clock import SteadyClock
+from streams.decider import Decider
+from streams.domain.access import Viewer
+from streams.domain.partition import Partition, fold
+from streams.errors import ChainBroken
+from streams.feed import EventFeed
+from streams.log.errors import LogUnavailable, RecordTooLarge
+from streams.log.memory import MemoryLog
+from streams.log.partitioner import partition_of
+from streams.log.port import Log, LogRecord, Topic
+from streams.log.snapshots import MemorySnapshots
+from streams.log.sqlite import SqliteLog
+from streams.snapshotting import Snapshotting
+from streams.transfer import importing
+from streams.transfer.archive import (
+    AccountTally,
+    AnyLine,
+    ArchiveWriter,
+    Decided,
+    Keys,
+    Pending,
+    read_archive,
+)
+from streams.transfer.errors import ArchiveDamaged, LogNotEmpty, TransferBroken
+from streams.transfer.exporting import export
+from streams.transfer.importing import import_into, prove
+
+ACCOUNTS = [f"account-{number}" for number in range(9)]
+MADE_AT = 1_800_000_000_000
+
+
+class Desk:
+    """Deciders of every partition of a log, and who asks them."""
+
+    def __init__(self, log: Log) -> None:
+        self.log = log
+        clock = SteadyClock()
+        self.gateway = Gateway(log, clock, timeout=5, max_pending=1_000)
+        self.deciders = [
+            Decider(log, n, Snapshotting(MemorySnapshots(), n, every=10**6), clock, name=f"d{n}")
+            for n in range(log.partitions)
+        ]
+        self.feed = EventFeed(log)
+        self.feed.subscribe(self.gateway.decided)
+
+    async def act(self, account: str, data: AnyAction, key: str | None = None) -> str:
+        viewer = Viewer(kind="system", id="system", account=account)
+        return (await self.gateway.act(viewer, data, key=key)).id or ""
+
+
+@asynccontextmanager
+async def desk_on(log: Log) -> AsyncIterator[Desk]:
+    desk = Desk(log)
+    works = [decider.run() for decider in desk.deciders]
+    works += [desk.feed.run(number) for number in range(log.partitions)]
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        for decider in desk.deciders:
+            await decider.ready.wait()
+        yield desk
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def chats(desk: Desk, account: str) -> None:
+    """An account with a chat, a refusal and a repetition."""
+    with suppress(Refused):
+        await desk.act(account, a.AddVisitor())  # there is no such account yet
+    await desk.act(account, a.CreateAccount(name=account))
+    operator = await desk.act(account, a.AddOperator(name="Ana", login="ana"))
+    await desk.act(account, a.SetAvailability(operator=operator, availability="online"))
+    visitor = await desk.act(account, a.AddVisitor(name="Véra"))
+    chat = await desk.act(account, a.RequestChat(visitor=visitor))
+    hello = a.PostMessage(chat=chat, content=TextContent(text='Hello\n"you"\u2028'))
+    for _ in range(2):
+        await desk.act(account, hello, key="once")
+    with suppress(Refused):
+        await desk.act(account, a.CloseChat(chat="none"))
+
+
+async def put(log: Log, topic: Topic, account: str, value: bytes) -> None:
+    await log.append(topic, partition_of(account, log.partitions), [value])
+
+
+def pending_action(account: str) -> bytes:
+    data = a.AddVisitor(name="Late")
+    action = Action(id=f"late-{account}", account=account, actor=SYSTEM, at=1, data=data)
+    return codec.encode(action)
+
+
+async def populate(log: Log) -> None:
+    """Two terms, poison in both topics, what a zombie wrote, visits, and actions undecided."""
+    async with desk_on(log) as desk:
+        await asyncio.gather(*(chats(desk, account) for account in ACCOUNTS[:5]))
+        await put(log, "actions", ACCOUNTS[0], b"\xff no text")
+        await put(log, "actions", ACCOUNTS[1], b'{"pretty":\n"JSON"}')
+        await desk.act(ACCOUNTS[0], a.AddVisitor())
+        await desk.act(ACCOUNTS[1], a.AddVisitor())
+    await put(log, "events", ACCOUNTS[2], b"poison")
+    async with desk_on(log) as desk:
+        await asyncio.gather(*(chats(desk, account) for account in ACCOUNTS[5:]))
+    zombie = next(d for d in (await accepted(log))[ACCOUNTS[3]] if d.events)
+    await put(log, "events", ACCOUNTS[3], codec.encode(zombie))
+    for account in ACCOUNTS:
+        await put(log, "actions", account, pending_action(account))
+        await put(log, "visits", account, json.dumps({"account": account, "url": "/"}).encode())
+    await put(log, "actions", ACCOUNTS[4], b"poison")
+
+
+async def accepted(log: Log) -> defaultdict[str, list[Decision]]:
+    """What every reader accepts, but for what tells of an import, by account."""
+    found: defaultdict[str, list[Decision]] = defaultdict(list)
+    for number in range(log.partitions):
+        reader, state = Acceptance(), Partition()
+        for record in await everything(log, "events", number):
+            decision = reader.read(record.offset, record.value)
+            if decision is not None:
+                fold(state, decision, record.value)
+                found[decision.account].append(decision)
+    return found
+
+
+async def everything(log: Log, topic: Topic, number: int) -> list[LogRecord]:
+    records: list[LogRecord] = []
+    start = 0
+    while batch := await log.read(topic, number, start):
+        records += batch
+        start = batch[-1].offset + 1
+    return records
+
+
+def told(decisions: list[Decision]) -> list[Decision]:
+    """Decisions without their places."""
+    return [
+        replace(decision, source=0, fence=0, prev="")
+        for decision in decisions
+        if not (decision.refused and "This log was imported" in decision.refused.detail)
+    ]
+
+
+async def states(log: Log) -> dict[str, dict[str, Any]]:
+    """Each account's folded state, but for its place on the log."""
+    found = {}
+    for number in range(log.partitions):
+        reader, state = Acceptance(), Partition()
+        for record in await everything(log, "events", number):
+            decision = reader.read(record.offset, record.value)
+            if decision is not None:
+                fold(state, decision, record.value)
+        for account in state.accounts.values():
+            found[account.id] = {**asdict(account), "chain": "", "source": 0}
+    return found
+
+
+async def save(log: Log, path: Path, keys: Keys | None = None) -> Path:
+    with ArchiveWriter(path) as archive:
+        await export(log, archive, made_at=MADE_AT, keys=keys)
+    return path
+
+
+async def load(log: Log, path: Path) -> None:
+    await import_into(log, path, prove(path))
+
+
+@pytest.fixture
+async def source() -> AsyncIterator[Log]:
+    log = MemoryLog(partitions=4)
+    await populate(log)
+    yield log
+    await log.close()
+
+
+async def assert_same(log: Log, other: Log) -> None:
+    old, new = await accepted(log), await accepted(other)
+    assert {name: told(old[name]) for name in ACCOUNTS} == {
+        name: told(new[name]) for name in ACCOUNTS
+    }
+    poison = [told(decisions[""]) for decisions in (old, new)]
+    assert sorted(map(codec.encode, poison[0])) == sorted(map(codec.encode, poison[1]))
+    assert await states(log) == await states(other)
+
+
+@pytest.mark.parametrize("partitions", [1, 4, 7])
+async def test_every_account_is_the_same_on_another_log(
+    source: Log, partitions: int, tmp_path: Path
+) -> None:
+    target = MemoryLog(partitions=partitions)
+    await load(target, await save(source, tmp_path / "export"))
+    assert len(await states(target)) == len(ACCOUNTS)
+    await assert_same(source, target)
+
+
+async def test_there_and_back_again(source: Log, tmp_path: Path) -> None:
+    there = await SqliteLog.open(tmp_path / "there", partitions=7)
+    back = await SqliteLog.open(tmp_path / "back", partitions=4)
+    await load(there, await save(source, tmp_path / "first"))
+    await load(back, await save(there, tmp_path / "second"))
+    await assert_same(source, there)
+    await assert_same(source, back)
+    await there.close()
+    await back.close()
+
+
+async def test_deciders_go_on_after_the_import_and_decide_what_was_pending(
+    source: Log, tmp_path: Path
+) -> None:
+    target = MemoryLog(partitions=7)
+    await load(target, await save(source, tmp_path / "export"))
+    before = await accepted(target)
+    async with desk_on(target) as desk:
+        for account in ACCOUNTS:
+            answer = await desk.act(account, a.AddVisitor())  # waits for what came before
+            assert answer
+    after = await accepted(target)
+    for account in ACCOUNTS:
+        old = before[account][-1].version
+        late, new = after[account][-2:]
+        assert (late.action, late.version, new.version) == (f"late-{account}", old + 1, old + 2)
+
+
+async def test_a_retry_is_still_known_after_the_import(source: Log, tmp_path: Path) -> None:
+    target = MemoryLog(partitions=3)
+    await load(target, await save(source, tmp_path / "export"))
+    first = next(d for d in (await accepted(source))[ACCOUNTS[0]] if d.key == "once")
+    async with desk_on(target) as desk:
+        again = await desk.act(ACCOUNTS[0], a.AddVisitor(), key="once")
+    assert again == first.events[0].id
+
+
+async def test_visits_come_along(source: Log, tmp_path: Path) -> None:
+    target = MemoryLog(partitions=2)
+    await load(target, await save(source, tmp_path / "export"))
+    for number in range(2):
+        for record in await everything(target, "visits", number):
+            assert partition_of(json.loads(record.value)["account"], 2) == number
+    totals = [await target.end("visits", number) for number in range(2)]
+    assert sum(totals) == len(ACCOUNTS)
+
+
+async def test_the_new_log_names_the_export_in_which_the_old_chain_can_be_verified(
+    source: Log, tmp_path: Path
+) -> None:
+    path = await save(source, tmp_path / "export")
+    target = MemoryLog(partitions=2)
+    await load(target, path)
+    text = gzip.decompress(path.read_bytes()).splitlines(keepends=True)
+    digest = hashlib.sha256(b"".join(text[:-1])).hexdigest()
+    for number in range(2):
+        _, first, *_ = await target.read("events", number, 0)
+        decision = codec.decode_event_record(first.value)
+        assert isinstance(decision, Decision)
+        assert decision.refused is not None
+        assert digest in decision.refused.detail
+        assert source.identity in decision.refused.detail
+        origin = json.loads((await target.read("actions", number, 0))[0].value)
+        assert origin["export"] == digest
+
+    hashes = {""}
+    for line in map(json.loads, text):
+        if line["kind"] == "decision":
+            assert json.loads(line["decision"])["prev"] in hashes
+            hashes.add(hashlib.sha256(line["decision"].encode()).hexdigest())
+
+
+async def test_an_export_of_a_log_that_lost_old_actions_can_be_imported(
+    source: Log, tmp_path: Path
+) -> None:
+    path = await save(source, tmp_path / "export")
+    lines = [
+        replace(line, text=None, base64=None) if isinstance(line, Decided) else line
+        for line in read_archive(path)
+    ]
+    rewritten = tmp_path / "rewritten"
+    with ArchiveWriter(rewritten) as archive:
+        for line in lines[:-1]:
+            archive.write(line)
+        archive.finish()
+    target = MemoryLog(partitions=2)
+    await load(target, rewritten)
+    await assert_same(source, target)
+
+
+async def test_an_import_that_was_interrupted_is_done_again_by_the_same_command(
+    source: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = await save(source, tmp_path / "export")
+    target = MemoryLog(partitions=3)
+    monkeypatch.setattr(importing, "BATCH", 5)
+
+    def fail(done: int, total: int) -> None:
+        if done > 40:
+            target.failing = LogUnavailable("gone")
+
+    with pytest.raises(LogUnavailable):
+        await import_into(target, path, prove(path), fail)
+    target.failing = None
+    written = [await target.end("events", number) for number in range(3)]
+    assert any(written)
+    await load(target, path)
+    ends = [await target.end("events", number) for number in range(3)]
+    await assert_same(source, target)
+    await load(target, path)
+    assert ends == [await target.end("events", number) for number in range(3)]
+
+
+async def test_a_log_that_is_not_empty_is_refused_and_left_as_it_is(
+    source: Log, tmp_path: Path
+) -> None:
+    path = await save(source, tmp_path / "export")
+    topics: list[Topic] = ["actions", "events", "visits"]
+    for topic in topics:
+        target = MemoryLog(partitions=3)
+        await target.append(topic, 2, [codec.encode(Fence(decider="d", at=0))])
+        with pytest.raises(LogNotEmpty, match="partition 2"):
+            await load(target, path)
+        if topic != "visits":
+            assert await target.end("events", 0) == 0
+
+
+async def test_a_log_that_went_on_after_its_import_is_refused(source: Log, tmp_path: Path) -> None:
+    path = await save(source, tmp_path / "export")
+    target = MemoryLog(partitions=2)
+    await load(target, path)
+    await target.append("events", 1, [codec.encode(Fence(decider="d", at=0))])
+    with pytest.raises(LogNotEmpty):
+        await load(target, path)
+
+
+async def test_somebody_who_writes_during_the_import_is_noticed(
+    source: Log, tmp_path: Path
+) -> None:
+    path = await save(source, tmp_path / "export")
+    target = MemoryLog(partitions=1)
+    running = asyncio.create_task(load(target, path))
+    await target.wait("events", 0, 0)
+    await target.append("events", 0, [codec.encode(Fence(decider="d", at=0))])
+    with pytest.raises((LogNotEmpty, TransferBroken)):
+        await running
+
+
+async def test_a_file_cut_off_anywhere_is_refused(source: Log, tmp_path: Path) -> None:
+    whole = (await save(source, tmp_path / "export")).read_bytes()
+    cut = tmp_path / "cut"
+    for length in {*range(0, len(whole), max(1, len(whole) // 97)), len(whole) - 1}:
+        cut.write_bytes(whole[:length])
+        with pytest.raises(ArchiveDamaged):
+            prove(cut)
+
+
+async def test_a_damaged_file_is_refused(source: Log, tmp_path: Path) -> None:
+    whole = (await save(source, tmp_path / "export")).read_bytes()
+    damaged = tmp_path / "damaged"
+    for at in range(10, len(whole), max(1, len(whole) // 97)):
+        damaged.write_bytes(whole[:at] + bytes([whole[at] ^ 0x10]) + whole[at + 1 :])
+        with pytest.raises(ArchiveDamaged):
+            prove(damaged)
+
+
+async def test_lines_that_were_changed_or_left_out_are_refused(source: Log, tmp_path: Path) -> None:
+    text = gzip.decompress((await save(source, tmp_path / "export")).read_bytes())
+    lines = text.splitlines(keepends=True)
+    changed = tmp_path / "changed"
+    for altered in (
+        lines[:20] + lines[21:],
+        [line.replace(b"Late", b"Soon") for line in lines],
+        lines + lines[-1:],
+        lines[1:],
+        lines[:-1],
+        [lines[0].replace(b'"format":1', b'"format":2'), *lines[1:]],
+        [b"[]\n", *lines],
+        [],
+    ):
+        changed.write_bytes(gzip.compress(b"".join(altered)))
+        with pytest.raises(ArchiveDamaged):
+            prove(changed)
+
+
+Change = Callable[[AnyLine], AnyLine]
+
+
+async def rewrite(path: Path, change: Change, new: Path) -> Path:
+    """A file with a true hash and untrue lines."""
+    with ArchiveWriter(new) as archive:
+        for line in [*read_archive(path)][:-1]:
+            archive.write(change(line))
+        archive.finish()
+    return new
+
+
+async def test_a_forged_decision_breaks_the_old_chain(source: Log, tmp_path: Path) -> None:
+    path = await save(source, tmp_path / "export")
+
+    def forge(line: AnyLine) -> AnyLine:
+        if isinstance(line, Decided):
+            return replace(line, decision=line.decision.replace("Hello", "Goodbye"))
+        return line
+
+    with pytest.raises(ChainBroken):
+        prove(await rewrite(path, forge, tmp_path / "forged"))
+
+
+async def test_accounts_that_are_not_as_the_file_says_are_refused(
+    source: Log, tmp_path: Path
+) -> None:
+    path = await save(source, tmp_path / "export")
+
+    def forge(line: AnyLine) -> AnyLine:
+        return replace(line, version=99) if isinstance(line, AccountTally) else line
+
+    with pytest.raises(TransferBroken, match="account"):
+        prove(await rewrite(path, forge, tmp_path / "forged"))
+
+
+async def test_a_log_whose_chain_is_broken_is_not_exported(source: Log, tmp_path: Path) -> None:
+    target = MemoryLog(partitions=1)
+    for record in await everything(source, "events", partition_of(ACCOUNTS[0], 4)):
+        await target.append("events", 0, [record.value.replace(b"Hello", b"Goodbye")])
+    with pytest.raises(ChainBroken):
+        await save(target, tmp_path / "export")
+    assert os.listdir(tmp_path) == []
+
+
+async def test_a_log_that_takes_smaller_records_says_so(source: Log, tmp_path: Path) -> None:
+    path = await save(source, tmp_path / "export")
+    with pytest.raises(RecordTooLarge):
+        await load(MemoryLog(partitions=1, max_record_bytes=200), path)
+
+
+async def test_keys_travel_only_when_they_are_given(source: Log, tmp_path: Path) -> None:
+    keys = Keys(secret="s" * 40, platform_token="p" * 40)
+    assert prove(await save(source, tmp_path / "without")).keys is None
+    assert prove(await save(source, tmp_path / "with", keys)).keys == keys
+
+
+async def test_an_export_is_for_its_owner_alone_and_replaces_nothing(
+    source: Log, tmp_path: Path
+) -> None:
+    path = await save(source, tmp_path / "export")
+    assert path.stat().st_mode & 0o777 == 0o600
+    with pytest.raises(FileExistsError):
+        ArchiveWriter(path)
+
+
+async def test_an_empty_log_can_be_moved_too(tmp_path: Path) -> None:
+    path = await save(MemoryLog(partitions=2), tmp_path / "export")
+    target = MemoryLog(partitions=3)
+    await load(target, path)
+    async with desk_on(target) as desk:
+        await chats(desk, "acme")
+
+
+async def test_pending_actions_are_kept_in_order(tmp_path: Path) -> None:
+    source = MemoryLog(partitions=1)
+    for number in range(5):
+        await source.append("actions", 0, [b"%d" % number])
+    path = await save(source, tmp_path / "export")
+    lines = [line for line in read_archive(path) if isinstance(line, Pending)]
+    assert [line.value for line in lines] == [b"0", b"1", b"2", b"3", b"4"]
