@@ -123,6 +123,13 @@ async def create(connection: KafkaConnection, layout: Layout) -> list[str]:
     ]
     async with administering(connection) as admin:
         response: Any = await admin.create_topics(new)
+        created = _created(response)
+        await _await_leaders(admin, created)
+    return created
+
+
+def _created(response: Any) -> list[str]:
+    """The names of those that were made. Raises LogMisfit."""
     created, failed = [], []
     for name, code, message in response.topic_errors:
         error = for_code(code)
@@ -133,6 +140,17 @@ async def create(connection: KafkaConnection, layout: Layout) -> list[str]:
     if failed:
         raise LogMisfit("; ".join(failed))
     return created
+
+
+async def _await_leaders(admin: AIOKafkaAdminClient, names: list[str]) -> None:
+    """Brokers learn of new topics one after the other."""
+    while True:
+        described = await admin.describe_topics(names)
+        partitions = [each for topic in described for each in topic["partitions"]]
+        errors = [each["error_code"] for each in [*described, *partitions]]
+        if all(for_code(code) is NoError for code in errors):
+            return
+        await asyncio.sleep(0.02)
 
 
 async def problems(connection: KafkaConnection, layout: Layout) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from itertools import count
 from typing import NamedTuple
 
-from streams.log.errors import LogClosed, OffsetOutOfRange
+from streams.log.errors import LogClosed, LogError, OffsetOutOfRange
 from streams.log.port import LogRecord
 
 
@@ -33,7 +33,7 @@ class Tail:
         self._clock = clock
         self._ages: deque[tuple[float, int]] = deque()
         self._waiters: list[tuple[int, asyncio.Future[None]]] = []
-        self._closed = False
+        self._closed: LogError | None = None
 
     @property
     def first(self) -> int:
@@ -51,8 +51,8 @@ class Tail:
 
     def read(self, start: int, limit: int) -> list[LogRecord] | None:
         """Up to `limit` records from `start` on; None if `start` is older than what is kept."""
-        if self._closed:
-            raise LogClosed("The log is closed.")
+        if self._closed is not None:
+            raise self._closed
         if start > self.end:
             raise OffsetOutOfRange(f"Offset {start} is beyond the end, {self.end}.")
         at = start - self._first
@@ -60,8 +60,8 @@ class Tail:
 
     async def wait(self, offset: int) -> None:
         """Return as soon as `end` is greater than `offset`. Raises LogClosed."""
-        if self._closed:
-            raise LogClosed("The log is closed.")
+        if self._closed is not None:
+            raise self._closed
         if self.end > offset:
             return
         waiter = (offset, asyncio.get_running_loop().create_future())
@@ -72,13 +72,31 @@ class Tail:
             if waiter in self._waiters:
                 self._waiters.remove(waiter)
 
-    def close(self) -> None:
-        """Readers and those who wait get LogClosed from now on."""
-        self._closed = True
+    @property
+    def waiting(self) -> bool:
+        """Whether somebody waits for more."""
+        return bool(self._waiters)
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed is not None
+
+    def leap(self, end: int) -> None:
+        """Go on at a later end, without what is before it."""
+        self._records.clear()
+        self._ages.clear()
+        self._bytes = 0
+        self._first = self.end = end
+        self._wake()
+
+    def close(self, error: LogError | None = None) -> None:
+        """Readers and those who wait get the error, by default LogClosed, from now on."""
+        self._closed = error or LogClosed("The log is closed.")
         waiters, self._waiters = self._waiters, []
         for _, future in waiters:
             if not future.done():
-                future.set_exception(LogClosed("The log is closed."))
+                future.set_exception(self._closed)
 
     def _wake(self) -> None:
         waiters, self._waiters = self._waiters, []

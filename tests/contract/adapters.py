@@ -4,10 +4,12 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from streams.log.kafka import KafkaLimits, KafkaLog
 from streams.log.memory import MemoryLog
 from streams.log.port import Log
 from streams.log.snapshots import FileSnapshots, MemorySnapshots, SnapshotStore
 from streams.log.sqlite import LogLimits, SqliteLog
+from tests.support.kafka import topics_for
 
 PARTITIONS = 3
 RECORD_BYTES = 1 << 16
@@ -43,10 +45,24 @@ async def _sqlite_without_a_tail(directory: Path) -> Log:
     return await SqliteLog.open(directory, partitions=PARTITIONS, limits=limits)
 
 
+async def _kafka(directory: Path) -> Log:
+    connection = await topics_for(directory, PARTITIONS)
+    return await KafkaLog.open(connection, limits=KafkaLimits(record_bytes=RECORD_BYTES))
+
+
+async def _kafka_without_a_tail(directory: Path) -> Log:
+    """Nearly every read is a fetch of its own."""
+    connection = await topics_for(directory, PARTITIONS)
+    limits = KafkaLimits(record_bytes=RECORD_BYTES, tail_bytes=0)
+    return await KafkaLog.open(connection, limits=limits)
+
+
 LOGS = [
     LogAdapter("memory", _memory, durable=False),
     LogAdapter("sqlite", _sqlite, durable=True),
     LogAdapter("sqlite-without-tail", _sqlite_without_a_tail, durable=True),
+    LogAdapter("kafka", _kafka, durable=True),
+    LogAdapter("kafka-without-tail", _kafka_without_a_tail, durable=True),
 ]
 
 SNAPSHOTS: dict[str, OpenSnapshots] = {
