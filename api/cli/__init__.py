@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 from api.cli.admin import app as admin
+from api.cli.export import export
+from api.cli.import_ import import_
 from api.cli.rebuild import rebuild
 from api.cli.serve import serve
 from api.cli.simulate import simulate
@@ -25,6 +27,8 @@ app.command()(serve)
 app.command()(simulate)
 app.command()(rebuild)
 app.command()(verify)
+app.command()(export)
+app.command("import")(import_)
 app.add_typer(admin, name="admin")
 app.add_typer(topics, name="topics")
 
