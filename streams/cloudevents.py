@@ -10,7 +10,7 @@ be given without. Extensions: `partitionkey` (CloudEvents' own), here the accoun
 import hashlib
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Annotated, Final, NamedTuple
+from typing import Annotated, Final, Literal, NamedTuple
 
 import msgspec
 
@@ -94,8 +94,13 @@ _EVENTS_RECORD: Final = msgspec.json.Decoder(_EventsRecord)
 _MOMENT: Final = msgspec.json.Decoder(_Moment)
 
 
-def headers_of(topic: Topic, value: bytes) -> list[Header]:
-    """The headers of a record of `topic`. Never raises: poison is described as such."""
+def headers_of(topic: Topic | Literal["snapshots"], value: bytes) -> list[Header]:
+    """The headers of a record of `topic`. Never raises: poison is described as such.
+
+    A snapshot is no event, and gets none.
+    """
+    if topic == "snapshots":
+        return []
     try:
         attributes = _attributes(topic, value)
         return _headers(attributes)

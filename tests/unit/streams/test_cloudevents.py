@@ -137,3 +137,7 @@ def test_what_no_header_should_hold_makes_a_record_unreadable(spoilt: bytes) -> 
 def test_a_time_out_of_range_makes_a_record_unreadable() -> None:
     value = action(POST).replace(str(AT).encode(), b"9" * 18)
     assert headers("actions", value)["ce_type"] == "deskstream.unreadable"
+
+
+def test_a_snapshot_is_no_event() -> None:
+    assert headers_of("snapshots", b"anything") == []
