@@ -45,9 +45,11 @@ async def run(settings: Settings) -> None:
 async def run_api(settings: Settings) -> None:
     """Answer until SIGINT or SIGTERM, while other processes decide and project."""
     listener = bind(settings.host, settings.port, send_timeout=settings.send_timeout)
+    local = address_of(listener)
     async with at_work(await Service.open(settings, alone=True)) as service:
-        print(f"Deskstream's API is at {address_of(listener)}", flush=True)
-        await server_for(service).serve([listener])
+        with _published(settings.data / "address", local):
+            print(f"Deskstream's API is at {local}", flush=True)
+            await server_for(service).serve([listener])
 
 
 async def run_worker(

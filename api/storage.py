@@ -32,12 +32,10 @@ class Storage:
         Raises LogUnusable (in use, torn, altered, of another kind), OSError.
         """
         settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        log = await SqliteLog.open(
-            settings.data / "log",
-            partitions=settings.partitions,
-            limits=LogLimits(record_bytes=settings.max_record),
-        )
-        snapshots = FileSnapshots(settings.data / "snapshots", log=log.identity)
+        if settings.kafka:
+            log, snapshots = await _open_kafka(settings)
+        else:
+            log, snapshots = await _open_embedded(settings)
         try:
             return cls(log, snapshots, await open_rows(settings) if rows else None)
         except BaseException:
@@ -49,6 +47,26 @@ class Storage:
         if self._rows is not None:
             await self._rows.close()
         await self.log.close()
+
+
+async def _open_embedded(settings: Settings) -> tuple[Log, SnapshotStore]:
+    log = await SqliteLog.open(
+        settings.data / "log",
+        partitions=settings.partitions,
+        limits=LogLimits(record_bytes=settings.max_record),
+    )
+    return log, FileSnapshots(settings.data / "snapshots", log=log.identity)
+
+
+async def _open_kafka(settings: Settings) -> tuple[Log, SnapshotStore]:
+    from streams.cloudevents import headers_of
+    from streams.kafka_connection import KafkaConnection
+    from streams.log.kafka import KafkaLimits, KafkaLog
+
+    connection = KafkaConnection.of(settings)
+    limits = KafkaLimits(record_bytes=settings.max_record)
+    log = await KafkaLog.open(connection, limits=limits, headers=headers_of)
+    return log, FileSnapshots(settings.data / "snapshots", log=log.identity)
 
 
 async def open_rows(settings: Settings) -> Projections:

@@ -33,7 +33,7 @@ _END_SECONDS: Final = 30.0
 _READY: Final = b"Kafka Server started"
 
 _POM: Final = f"""\
-<project xmlns="http://maven.apache.org/POM/4.0.0">
+<project>
   <modelVersion>4.0.0</modelVersion>
   <groupId>deskstream</groupId>
   <artifactId>kafka-broker</artifactId>

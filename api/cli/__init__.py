@@ -9,6 +9,7 @@ from api.cli.admin import app as admin
 from api.cli.export import export
 from api.cli.import_ import import_
 from api.cli.rebuild import rebuild
+from api.cli.roles import api, decider, projector
 from api.cli.serve import serve
 from api.cli.simulate import simulate
 from api.cli.topics import app as topics
@@ -24,6 +25,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command()(serve)
+app.command()(api)
+app.command()(decider)
+app.command()(projector)
 app.command()(simulate)
 app.command()(rebuild)
 app.command()(verify)

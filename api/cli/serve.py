@@ -8,8 +8,9 @@ import typer
 import uvloop
 
 from api.cli.exits import DATA_HELP, clear_errors, settings_with
+from streams.settings import Settings
 
-CHATTY = ("httpx", "picows")
+CHATTY = ("httpx", "picows", "aiokafka")
 """They report every request and connection."""
 
 
@@ -32,10 +33,15 @@ def serve(
 
     with clear_errors():
         settings = settings_with(data=data, host=host, port=port, demo=demo)
-        logging.basicConfig(
-            level=settings.log_level.upper(),
-            format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        )
-        for chatty in CHATTY:
-            logging.getLogger(chatty).setLevel(logging.WARNING)
+        report(settings)
         uvloop.run(run(settings))
+
+
+def report(settings: Settings) -> None:
+    """Report on standard error, as much as is asked for."""
+    logging.basicConfig(
+        level=settings.log_level.upper(),
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    for chatty in CHATTY:
+        logging.getLogger(chatty).setLevel(logging.WARNING)

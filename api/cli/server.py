@@ -18,15 +18,12 @@ class ServerRefused(DeskstreamError):
 
 
 class RunningServer:
-    """Asks the server with the platform's token, which stands in the data directory."""
+    """Asks the server with the platform's token, both from the settings or the data directory."""
 
     def __init__(self, settings: Settings) -> None:
         """Raises NotRunning."""
         self._data = settings.data
-        try:
-            address = (settings.data / "address").read_text("ascii").strip()
-        except FileNotFoundError as error:
-            raise self._not_running() from error
+        address = settings.public_url or self._published()
         token = key_of(settings.platform_token, settings.data / "platform.token")
         self._http = httpx.Client(
             base_url=address, headers={"authorization": f"Bearer {token}"}, timeout=TIMEOUT
@@ -43,6 +40,12 @@ class RunningServer:
             detail = problem.get("detail") or problem["title"]
             raise ServerRefused(f"{problem['code']}: {detail}")
         return response
+
+    def _published(self) -> str:
+        try:
+            return (self._data / "address").read_text("ascii").strip()
+        except FileNotFoundError as error:
+            raise self._not_running() from error
 
     def _not_running(self) -> NotRunning:
         return NotRunning(f"No server of {self._data} is running; start one: deskstream serve")

@@ -130,7 +130,7 @@ class Answering:
 
 HELP = {
     "deskstream_actions_appended_total": "Actions appended to the log.",
-    "deskstream_records_ignored_total": "Records that the fence rule kept from the live connections.",
+    "deskstream_records_ignored_total": "Records that the fence rule kept from live clients.",
     "deskstream_live_deliveries_total": "Events written to live connections.",
     "deskstream_live_resumed_total": "Connections that went on from where they were.",
     "deskstream_live_reset_total": "Connections that were given a fresh state.",

@@ -3,7 +3,7 @@
 import os
 import socket
 from collections.abc import Coroutine, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from api.services import Check, Measure, Part
 from streams.clock import Clock
@@ -11,16 +11,18 @@ from streams.decider import Decider
 from streams.deciders import Deciders
 from streams.log.port import Log
 from streams.log.snapshots import SnapshotStore
-from streams.membership import Membership
 from streams.settings import Settings
 from streams.snapshotting import Snapshotting
+
+if TYPE_CHECKING:
+    from streams.membership import Membership
 
 MAX_NAME = 64
 """Characters of the name that a decider's fences carry."""
 
 
 class Deciding:
-    """Decides all partitions, or those that the group of deciders gives, once it is `joined`."""
+    """Decides all partitions of an embedded log, or those that the group of deciders gives."""
 
     def __init__(
         self, settings: Settings, clock: Clock, log: Log, snapshots: SnapshotStore
@@ -30,12 +32,8 @@ class Deciding:
         self._clock = clock
         self._log = log
         self._snapshots = snapshots
-        self._membership: Membership | None = None
         self.deciders = Deciders(self._make)
-
-    def join(self, membership: Membership) -> None:
-        """Decide what the group gives."""
-        self._membership = membership
+        self._membership = _membership(settings, self.deciders) if settings.kafka else None
 
     def _make(self, partition: int) -> Decider:
         snapshotting = Snapshotting(self._snapshots, partition, every=self._every)
@@ -116,3 +114,11 @@ class Deciding:
     async def close(self) -> None:
         """See Role.close."""
         await self.deciders.close()
+
+
+def _membership(settings: Settings, deciders: Deciders) -> "Membership":
+    from streams.kafka_connection import KafkaConnection
+    from streams.membership import Membership
+
+    connection = KafkaConnection.of(settings)
+    return Membership(connection.options(), connection.topic("actions"), deciders)
