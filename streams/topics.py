@@ -106,7 +106,7 @@ def _retention(topic: KafkaTopic) -> list[Wanted]:
             segment = Wanted("segment.ms", _MINUTE, least=_MINUTE)
             return [*kept, Wanted("retention.ms", 5 * _MINUTE, least=_MINUTE), segment]
         case "snapshots":
-            segment = Wanted("segment.ms", 60 * _MINUTE, least=_MINUTE)
+            segment = Wanted("segment.ms", 10 * _MINUTE, least=_MINUTE)
             return [Wanted("cleanup.policy", "compact", "is"), segment]
 
 

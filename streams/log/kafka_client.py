@@ -56,6 +56,13 @@ class Run(NamedTuple):
     keys: list[bytes]
 
 
+class Decoded(NamedTuple):
+    """Runs without holes, and the offset after the last batch."""
+
+    runs: list[Run]
+    end: int
+
+
 class Fetch(NamedTuple):
     """How to fetch: how long a broker waits for news, and how much it gives."""
 
@@ -169,17 +176,19 @@ class KafkaClient:
         return TopicPartition(self._connection.topic(place.topic), place.partition)
 
 
-def decode(batches: bytes, start: int) -> list[Run]:
-    """The records from offset `start` on, in runs without holes. Raises CorruptRecordException.
+def decode(batches: bytes, start: int) -> Decoded:
+    """The records from offset `start` on. Raises CorruptBatch.
 
-    Batches of control records have offsets and no records: they leave holes.
+    Control records of transactions and compaction leave holes.
     """
     runs: list[Run] = []
+    end = start
     memory = MemoryRecords(batches)
     while memory.has_next():
         batch: Any = memory.next_batch()
         if batch is None:
             break
+        end = max(end, batch.next_offset)
         if batch.next_offset <= start or batch.is_control_batch:
             continue
         if not batch.validate_crc():
@@ -191,7 +200,7 @@ def decode(batches: bytes, start: int) -> list[Run]:
                 runs.append(Run(record.offset, [], []))
             runs[-1].values.append(record.value or b"")
             runs[-1].keys.append(record.key or b"")
-    return runs
+    return Decoded(runs, end)
 
 
 class CorruptBatch(Exception):

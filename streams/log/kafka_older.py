@@ -90,14 +90,14 @@ def _oldest(place: Place, start: int, first: int) -> int:
 
 def _records(place: Place, start: int, batches: bytes) -> list[LogRecord]:
     try:
-        runs = decode(batches, start)
+        runs, end = decode(batches, start)
     except CorruptBatch as error:
         raise LogAltered(_damage(place, start, start + 1, str(error))) from error
     expected = start
-    for run in runs:
-        if run.first != expected and place.topic not in VOLATILE_TOPICS:
-            raise LogAltered(_damage(place, expected, run.first, "there are no such offsets"))
-        expected = run.first + len(run.values)
+    for first, size in [*((run.first, len(run.values)) for run in runs), (end, 0)]:
+        if first != expected and place.topic not in VOLATILE_TOPICS:
+            raise LogAltered(_damage(place, expected, first, "there are no such offsets"))
+        expected = first + size
     return [record for run in runs for record in map(LogRecord, count(run.first), run.values)]
 
 

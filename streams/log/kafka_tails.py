@@ -167,17 +167,18 @@ class Tails:
 
     def _add(self, place: Place, tail: Tail, batches: bytes) -> None:
         try:
-            runs = decode(batches, tail.end)
+            runs, end = decode(batches, tail.end)
         except CorruptBatch as error:
             tail.close(_altered(place, tail.end, str(error)))
             return
-        for run in runs:
-            if run.first != tail.end:
-                if place.topic not in VOLATILE_TOPICS:
-                    tail.close(_altered(place, tail.end, f"the next offset is {run.first}"))
-                    return
-                tail.leap(run.first)
-            tail.add(run.values)
+        for first, values in [*((run.first, run.values) for run in runs), (end, ())]:
+            if first != tail.end and place.topic not in VOLATILE_TOPICS:
+                tail.close(_altered(place, tail.end, f"the next offset is {first}"))
+                return
+            if first != tail.end:
+                tail.leap(first)
+            if values:
+                tail.add(values)
 
     async def _realign(self, place: Place, tail: Tail) -> None:
         """The broker has nothing at the tail's end: what is older was dropped, or all was lost."""

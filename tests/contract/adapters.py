@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from streams.log.kafka import KafkaLimits, KafkaLog
+from streams.log.kafka_snapshots import KafkaSnapshots
 from streams.log.memory import MemoryLog
 from streams.log.port import Log
 from streams.log.snapshots import FileSnapshots, MemorySnapshots, SnapshotStore
 from streams.log.sqlite import LogLimits, SqliteLog
-from tests.support.kafka import topics_for
+from tests.support.kafka import topics_at_once, topics_for
 
 PARTITIONS = 3
 RECORD_BYTES = 1 << 16
@@ -68,4 +69,7 @@ LOGS = [
 SNAPSHOTS: dict[str, OpenSnapshots] = {
     "memory": lambda directory: MemorySnapshots(),
     "file": lambda directory: FileSnapshots(directory, log="this log"),
+    "kafka": lambda directory: KafkaSnapshots(
+        topics_at_once(directory, PARTITIONS), log="this log"
+    ),
 }

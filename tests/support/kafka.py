@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 
@@ -42,6 +43,12 @@ async def topics_for(directory: Path, partitions: int) -> KafkaConnection:
     """A connection to the shared broker whose topics belong to a test's directory."""
     broker = await asyncio.to_thread(shared_broker)
     return await topics_on(broker, directory, partitions)
+
+
+def topics_at_once(directory: Path, partitions: int) -> KafkaConnection:
+    """The same for who cannot await, on a thread of its own."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, topics_for(directory, partitions)).result()
 
 
 async def topics_on(broker: Broker, directory: Path, partitions: int) -> KafkaConnection:
