@@ -2,7 +2,16 @@
 
 from pathlib import Path
 
-from docs.generate import command_line, http, limits, records, refusals, settings
+from docs.generate import (
+    asyncapi,
+    command_line,
+    http,
+    limits,
+    records,
+    refusals,
+    settings,
+    topics,
+)
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 
@@ -21,8 +30,10 @@ def render() -> dict[str, str]:
         "records.md": records.others(),
         "refusals.md": refusals.page(),
         "settings.md": settings.page(),
+        "topics.md": topics.page(),
     }
-    return {name: _NOTE + text.rstrip() + "\n" for name, text in pages.items()}
+    noted = {name: _NOTE + text.rstrip() + "\n" for name, text in pages.items()}
+    return {**noted, "asyncapi.json": asyncapi.text()}
 
 
 def write(directory: Path) -> list[str]:
