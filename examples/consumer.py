@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 
 
 @dataclass
@@ -88,12 +88,10 @@ def events(decision: dict[str, Any]) -> Iterator[dict[str, Any]]:
 async def follow(brokers: str, topic: str, positions: Positions, *, until_end: bool) -> None:
     """Print the events of all partitions; until stopped, or until there are no more."""
     # No consumer group: each of these processes reads everything, and its place is in `positions`.
-    consumer = AIOKafkaConsumer(bootstrap_servers=brokers, enable_auto_commit=False)
-    await consumer.start()
+    consumer = AIOKafkaConsumer(topic, bootstrap_servers=brokers, enable_auto_commit=False)
     try:
-        numbers = consumer.partitions_for_topic(topic) or await _partitions(consumer, topic)
-        places = [TopicPartition(topic, number) for number in sorted(numbers)]
-        consumer.assign(places)
+        await consumer.start()
+        places = consumer.assignment()
         for place in places:
             consumer.seek(place, positions.of(place.partition).offset)
         ends = await consumer.end_offsets(places)
@@ -108,14 +106,6 @@ async def follow(brokers: str, topic: str, positions: Positions, *, until_end: b
             positions.store()
     finally:
         await consumer.stop()
-
-
-async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> set[int]:
-    await consumer.topics()  # asks the brokers
-    found: set[int] | None = consumer.partitions_for_topic(topic)
-    if not found:
-        raise SystemExit(f"There is no topic {topic}.")
-    return found
 
 
 def main() -> None:
