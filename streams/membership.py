@@ -17,9 +17,6 @@ from aiokafka.errors import KafkaError
 
 from streams.deciders import Deciders
 
-SESSION = 6.0
-"""Seconds without a heartbeat after which the group gives a member's partitions to others."""
-
 HEARTBEAT = 0.5
 """Seconds between heartbeats: so soon does a member hear that partitions are divided anew."""
 
@@ -38,9 +35,15 @@ log_ = logging.getLogger(__name__)
 class Membership:
     """Keeps this process in the group and gives its deciders what the group gave."""
 
-    def __init__(self, options: Mapping[str, Any], topic: str, deciders: Deciders) -> None:
-        """`options`: how any client reaches the brokers; the group has the topic's name."""
+    def __init__(
+        self, options: Mapping[str, Any], topic: str, deciders: Deciders, session: float
+    ) -> None:
+        """`options`: how any client reaches the brokers; the group has the topic's name.
+
+        `session`: seconds without a heartbeat after which the group gives partitions to others.
+        """
         self._options = options
+        self._session = session
         self._topic = topic
         self._deciders = deciders
         self._leaving = asyncio.Event()
@@ -72,8 +75,8 @@ class Membership:
             enable_auto_commit=False,
             auto_offset_reset="latest",
             partition_assignment_strategy=(StickyPartitionAssignor,),
-            session_timeout_ms=int(SESSION * 1000),
-            heartbeat_interval_ms=int(HEARTBEAT * 1000),
+            session_timeout_ms=int(self._session * 1000),
+            heartbeat_interval_ms=int(min(HEARTBEAT, self._session / 3) * 1000),
         )
         consumer.subscribe([self._topic], listener=_Division(consumer, self))
         told = asyncio.get_running_loop().time()

@@ -120,6 +120,11 @@ class Settings(BaseSettings):
     )
     kafka_user: str = Field("", description="User of SASL.")
     kafka_password: SecretStr | None = Field(None, description="Password of SASL.")
+    kafka_session: Annotated[float, Field(ge=1, le=1_800)] = Field(
+        6.0,
+        description="Seconds without a sign of life after which a decider's partitions go to "
+        "others; the brokers set the least (group.min.session.timeout.ms).",
+    )
     kafka_replication: Annotated[int, Field(ge=1, le=100)] = Field(
         1, description="Brokers that hold each partition of the topics that are created."
     )

@@ -44,6 +44,8 @@ class Deciding:
         """See Role.checks."""
 
         async def deciders() -> Part:
+            if self._membership is not None and not self._membership.joined.is_set():
+                return Part(False, "not in the group of deciders yet")
             waiting = self.deciders.waiting
             return Part(not waiting, f"partitions without a decider: {waiting}" if waiting else "")
 
@@ -121,4 +123,4 @@ def _membership(settings: Settings, deciders: Deciders) -> "Membership":
     from streams.membership import Membership
 
     connection = KafkaConnection.of(settings)
-    return Membership(connection.options(), connection.topic("actions"), deciders)
+    return Membership(connection.options(), connection.topic("actions"), deciders, settings.kafka_session)

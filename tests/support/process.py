@@ -1,4 +1,4 @@
-"""A real `deskstream serve` in a process of its own, to be killed, stopped and started again."""
+"""A real `deskstream` in a process of its own, to be killed, stopped and started again."""
 
 import asyncio
 import os
@@ -40,11 +40,12 @@ class ServerEnded(Exception):
 
 
 class ServerProcess:
-    """`deskstream serve` with its data in a directory, on one port for all its lives."""
+    """A process with its data in a directory, on one port for all its lives."""
 
-    def __init__(self, data: Path, **settings: str) -> None:
+    def __init__(self, data: Path, command: str = "serve", **settings: str) -> None:
         """`settings` by their names without DESKSTREAM_, in lower case."""
         self.data = data
+        self._command = command
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._settings = {f"DESKSTREAM_{name.upper()}": text for name, text in settings.items()}
@@ -80,7 +81,7 @@ class ServerProcess:
                 sys.executable,
                 "-c",
                 "from api.cli import main; main()",
-                *("serve", "--data", str(self.data), "--port", str(self.port)),
+                *(self._command, "--data", str(self.data), "--port", str(self.port)),
                 env={**environment, **DEFAULTS, **self._settings},
                 cwd=ROOT,
                 stdin=asyncio.subprocess.DEVNULL,
@@ -100,6 +101,14 @@ class ServerProcess:
         async with asyncio.timeout(10):
             await self._wait()
         return time.monotonic() - started
+
+    def freeze(self) -> None:
+        """Let it stand still (SIGSTOP): connections stay, nothing answers."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on (SIGCONT)."""
+        self._signal(signal.SIGCONT)
 
     async def ended(self, within: float = READY_WITHIN) -> int:
         """Wait until it ends by itself; its exit code. Raises TimeoutError."""
@@ -127,9 +136,11 @@ class ServerProcess:
 
 
 @asynccontextmanager
-async def serving(data: Path, **settings: str) -> AsyncIterator[ServerProcess]:
+async def serving(
+    data: Path, command: str = "serve", **settings: str
+) -> AsyncIterator[ServerProcess]:
     """A server that is ready; it is killed at the end if it still runs."""
-    server = ServerProcess(data, **settings)
+    server = ServerProcess(data, command, **settings)
     try:
         await server.start()
         yield server

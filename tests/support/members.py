@@ -1,0 +1,97 @@
+"""The processes of a cluster over the topics of a real broker."""
+
+import asyncio
+import itertools
+import re
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+from cluster.kafka import Broker
+from simulator.checker import check
+from simulator.faults import Verdict
+from simulator.history import History
+from simulator.people import Credentials
+from streams.kafka_connection import KafkaConnection
+from streams.log.kafka import KafkaLog
+from streams.log.partitioner import partition_of
+from tests.support.kafka import require_kafka, topics_on
+from tests.support.process import ServerProcess, make_account
+
+PARTITIONS = 4
+DIVIDED = re.compile(r"partitions to decide: \[(.*)\]")
+SESSION = 1.5
+"""Seconds after which the group gives a killed decider's partitions to others."""
+
+PROPERTIES = {"group.min.session.timeout.ms": "1000"}
+
+
+class Members:
+    """Processes that share a log."""
+
+    def __init__(self, directory: Path, connection: KafkaConnection) -> None:
+        self.connection = connection
+        self.all: list[ServerProcess] = []
+        self._directory = directory
+
+    async def add(self, command: str, **settings: str) -> ServerProcess:
+        """A further process, ready."""
+        member = ServerProcess(
+            self._directory / f"{command}{len(self.all)}",
+            command,
+            **{
+                "kafka": self.connection.bootstrap,
+                "kafka_prefix": self.connection.prefix,
+                "kafka_session": str(SESSION),
+                "secret": "the secret of the tests, 32 characters",
+                **settings,
+            },
+        )
+        self.all.append(member)
+        await member.start()
+        return member
+
+    async def account_of(self, member: ServerProcess) -> Credentials:
+        """A new account in a partition that this process decides."""
+        given = DIVIDED.findall(member.said)[-1]
+        mine = {int(number) for number in given.split(",")}
+        names = (f"acme{number}" for number in itertools.count())
+        name = next(name for name in names if partition_of(name, PARTITIONS) in mine)
+        return await make_account(self.all[0].url, name)
+
+    async def end(self) -> None:
+        """Kill whoever still runs."""
+        await asyncio.gather(*(member.kill() for member in self.all if member.running))
+
+    async def verdict(self, history: History) -> Verdict:
+        """The checker's, against the log as it is."""
+        log = await KafkaLog.open(self.connection)
+        try:
+            return await check(history, log)
+        finally:
+            await log.close()
+
+
+@contextmanager
+def broker_of_its_own(
+    directory: Path, properties: Mapping[str, str] = PROPERTIES
+) -> Iterator[Broker]:
+    """A broker that may be killed."""
+    require_kafka()
+    broker = Broker(directory / "broker", properties=properties)
+    broker.start()
+    try:
+        yield broker
+    finally:
+        broker.kill()
+
+
+@asynccontextmanager
+async def members_on(broker: Broker, directory: Path) -> AsyncIterator[Members]:
+    """No process yet, and topics of their own."""
+    connection = await topics_on(broker, directory, PARTITIONS)
+    members = Members(directory, connection)
+    try:
+        yield members
+    finally:
+        await members.end()
