@@ -92,9 +92,12 @@ async def follow(brokers: str, topic: str, positions: Positions, *, until_end: b
     try:
         await consumer.start()
         places = consumer.assignment()
-        for place in places:
-            consumer.seek(place, positions.of(place.partition).offset)
         ends = await consumer.end_offsets(places)
+        for place in places:
+            start = positions.of(place.partition).offset
+            if start > ends[place]:
+                raise SystemExit("The positions are those of another topic.")
+            consumer.seek(place, start)
         while not until_end or any(positions.of(p.partition).offset < ends[p] for p in places):
             batches = await consumer.getmany(timeout_ms=1_000)
             for place, records in batches.items():

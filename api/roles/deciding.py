@@ -123,4 +123,6 @@ def _membership(settings: Settings, deciders: Deciders) -> "Membership":
     from streams.membership import Membership
 
     connection = KafkaConnection.of(settings)
-    return Membership(connection.options(), connection.topic("actions"), deciders, settings.kafka_session)
+    return Membership(
+        connection.options(), connection.topic("actions"), deciders, settings.kafka_session
+    )

@@ -15,6 +15,7 @@ import pytest
 from schemas import actions as a
 from schemas.values import TextContent
 from simulator.transports import SseTransport
+from tests.support.kafka import topics_for
 from tests.support.process import ROOT
 from tests.support.server import Person, Server, served
 
@@ -205,3 +206,28 @@ async def test_a_running_server_is_not_exported(tmp_path: Path) -> None:
         code, said = await deskstream("export", tmp_path / "file", "--data", tmp_path / "data")
     assert (code, "in use" in said) == (3, True)
     assert not (tmp_path / "file").exists()
+
+
+@pytest.mark.kafka
+async def test_clients_go_on_after_a_move_to_kafka_and_back(tmp_path: Path) -> None:
+    connection = await topics_for(tmp_path, 3)
+    there = {
+        "DESKSTREAM_KAFKA": connection.bootstrap,
+        "DESKSTREAM_KAFKA_PREFIX": connection.prefix,
+        "DESKSTREAM_PARTITIONS": "3",
+    }
+    settings = {
+        "kafka": connection.bootstrap,
+        "kafka_prefix": connection.prefix,
+        "partitions": 3,
+    }
+    old, new, back = (tmp_path / name for name in ("old", "new", "back"))
+    before = await live_a_day(old)
+    await succeed("export", tmp_path / "moved", "--data", old, "--with-keys")
+    await succeed("import", tmp_path / "moved", "--data", new, "--with-keys", **there)
+    await assert_nothing_is_lost(new, before, **settings)
+    code, said = await deskstream("import", tmp_path / "moved", "--data", new, **there)
+    assert (code, "not empty" in said) == (1, True)
+    await succeed("export", tmp_path / "again", "--data", new, "--with-keys", **there)
+    await succeed("import", tmp_path / "again", "--data", back, "--with-keys")
+    await assert_nothing_is_lost(back, before)
