@@ -82,7 +82,7 @@ class KafkaClient:
     async def open(
         cls, connection: KafkaConnection, topics: Sequence[KafkaTopic], timeout: float
     ) -> "KafkaClient":
-        """Connect, and learn where the topics are, within so many seconds.
+        """Connect, and learn where the topics are, with so many seconds for each request.
 
         Raises LogUnavailable, LogMisfit if a topic is missing, OSError and ssl.SSLError.
         """
@@ -90,8 +90,11 @@ class KafkaClient:
         client = AIOKafkaClient(**options, request_timeout_ms=int(timeout * 1000))
         self = cls(client, connection)
         try:
-            async with unavailable_after(timeout, connection):
+            try:
                 await client.bootstrap()
+            except KafkaError as error:
+                raise LogUnavailable(f"Kafka at {connection.bootstrap}: {error!r}") from error
+            async with unavailable_after(timeout, connection):
                 await client.set_topics([connection.topic(topic) for topic in topics])
             missing = [topic for topic in topics if not self.partitions(topic)]
             if missing:

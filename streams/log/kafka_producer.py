@@ -223,26 +223,33 @@ class Appender:
             return self._producer
 
     async def _start_producer(self) -> AIOKafkaProducer:
-        problem: Exception = TimeoutError()
-        try:
-            async with asyncio.timeout(self._limits.delivery_seconds):
-                while True:
-                    producer = self._new_producer()
-                    try:
-                        await producer.start()
-                    except KafkaError as error:
-                        problem = error
-                        await producer.stop()
-                    except BaseException:
-                        self._retire(producer)
-                        raise
-                    else:
-                        return producer
-                    await asyncio.sleep(RETRY_SECONDS)
-        except TimeoutError:
-            raise LogBusy(
-                f"Kafka at {self._connection.bootstrap} takes nothing: {problem!r}"
-            ) from problem
+        deadline = self._loop.time() + self._limits.delivery_seconds
+        problem: BaseException = TimeoutError()
+        while self._loop.time() < deadline:
+            producer = self._new_producer()
+            starting = self._loop.create_task(producer.start())
+            try:
+                await asyncio.wait([starting], timeout=deadline - self._loop.time())
+            finally:
+                if not starting.done():
+                    self._spawn(self._abandon(producer, starting))
+            if starting.done():
+                error = starting.exception()
+                if error is None:
+                    return producer
+                await producer.stop()
+                if not isinstance(error, KafkaError):
+                    raise error
+                problem = error
+                await asyncio.sleep(RETRY_SECONDS)
+        raise LogBusy(f"Kafka at {self._connection.bootstrap} takes nothing: {problem!r}")
+
+    async def _abandon(self, producer: AIOKafkaProducer, starting: asyncio.Task[None]) -> None:
+        """Cancelled at once, aiokafka would leave the connection that it starts with open."""
+        await asyncio.wait([starting], timeout=2 * self._limits.delivery_seconds)
+        starting.cancel()
+        await asyncio.wait([starting])
+        await producer.stop()
 
     def _new_producer(self) -> AIOKafkaProducer:
         return AIOKafkaProducer(
