@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from schemas.decisions import Decision
 from streams.acceptance import Acceptance
-from streams.log.port import Log, Topic
+from streams.log.errors import LogTorn
+from streams.log.port import Log, LogRecord, Topic
 from streams.transfer.archive import (
     FORMAT,
     ArchiveWriter,
@@ -18,6 +19,7 @@ from streams.transfer.archive import (
     Visit,
     packed,
 )
+from streams.transfer.errors import TransferBroken
 from streams.transfer.ledger import Ledger
 
 BATCH = 500
@@ -49,8 +51,8 @@ class _Source:
         """The accepted decisions, in order."""
         while self.acceptance.offset < self._end:
             decided = []
-            records = await self._log.read("events", self.number, self.acceptance.offset, BATCH)
-            for record in records:
+            start = self.acceptance.offset
+            for record in await _read(self._log, "events", self.number, start):
                 if record.offset >= self._end:
                     break
                 decision = self.acceptance.read(record.offset, record.value)
@@ -65,7 +67,7 @@ class _Source:
         """The actions with these offsets, as far as the log still has them."""
         found: dict[int, bytes] = {}
         while first <= last:
-            records = await self._log.read("actions", self.number, first, last - first + 1)
+            records = await _kept(self._log, "actions", self.number, first)
             if not records:
                 break
             found.update(record for record in records if record.offset <= last)
@@ -83,8 +85,9 @@ async def export(
 ) -> End:
     """Write all that the log holds now. `made_at` in ms since 1970.
 
-    Raises ChainBroken and TransferBroken for a log that is not whole, MalformedRecord for one
-    that newer code wrote, LogError, OSError.
+    Actions that were decided, and visits, may have been dropped by the log since (Kafka's
+    retention). Raises ChainBroken, TransferBroken and LogTorn for a log that is not whole,
+    MalformedRecord for one that newer code wrote, LogError, OSError.
     """
     archive.write(Header(FORMAT, log.identity, log.partitions, made_at))
     if keys is not None:
@@ -150,8 +153,31 @@ async def _advance(
 async def _records(
     log: Log, topic: Topic, partition: int, start: int, end: int
 ) -> AsyncIterator[bytes]:
+    """The records of a range; of visits, those that the log still has."""
+    read = _kept if topic == "visits" else _read
     while start < end:
-        for record in await log.read(topic, partition, start, BATCH):
+        records = await read(log, topic, partition, start)
+        if not records:
+            return
+        for record in records:
             start = record.offset + 1
             if record.offset < end:
                 yield record.value
+
+
+async def _read(log: Log, topic: Topic, partition: int, start: int) -> list[LogRecord]:
+    records = await log.read(topic, partition, start, BATCH)
+    if not records:
+        raise TransferBroken(f"Partition {partition} of {topic} ends at {start}: it was longer.")
+    return records
+
+
+async def _kept(log: Log, topic: Topic, partition: int, start: int) -> list[LogRecord]:
+    """Records from `start` on, or from the first that was not dropped: [] if all were."""
+    try:
+        return await log.read(topic, partition, start, BATCH)
+    except LogTorn as error:
+        first = error.damages[0].end
+        if first <= start:
+            raise
+        return await log.read(topic, partition, first, BATCH)

@@ -198,20 +198,21 @@ class Target:
         self.add("events", raw)
 
     async def _there(self, topic: Topic, values: list[bytes]) -> int:
-        """How many of the values are there already. Raises LogNotEmpty if others are."""
+        """How many of the values are there already. Raises LogNotEmpty if others are, LogError."""
         position, found = self._positions[topic], 0
         while position + found < await self._log.end(topic, self._number) and found < len(values):
             start = position + found
-            for record in await self._log.read(topic, self._number, start, len(values) - found):
-                if record.value != values[found]:
-                    raise self._not_empty(topic, record.offset)
-                found += 1
+            records = await self._log.read(topic, self._number, start, len(values) - found)
+            there = [record.value for record in records]
+            if not there or there != values[found : found + len(there)]:
+                raise self._not_empty(topic, start)
+            found += len(there)
         return found
 
     def _not_empty(self, topic: Topic, offset: int) -> LogNotEmpty:
         return LogNotEmpty(
             f"The log to import into is not empty, or is being written to: topic {topic}, "
-            f"partition {self._number}, offset {offset} is not of this import."
+            f"partition {self._number}, from offset {offset} on, is not of this import."
         )
 
 

@@ -3,15 +3,19 @@
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Final, Protocol
 
 from msgspec.structs import replace
 
 from schemas import codec
 from schemas.decisions import Decision
 from streams.domain.partition import Partition, fold
+from streams.domain.state import Recent
 from streams.transfer.archive import AccountTally
 from streams.transfer.errors import TransferBroken
+
+FORGET_AFTER: Final = 1_000
+"""Decisions after which a partition's memory of keys is emptied: nobody asks it here."""
 
 
 class _Hash(Protocol):
@@ -52,7 +56,7 @@ class Ledger:
 
         Raises ChainBroken, TransferBroken.
         """
-        fold(self._partitions[number], decision, raw)
+        self.pass_over(number, decision, raw)
         account = self._accounts[decision.account]
         for event in decision.events:
             if event.version != account.version + 1:
@@ -67,7 +71,10 @@ class Ledger:
 
     def pass_over(self, number: int, decision: Decision, raw: bytes) -> None:
         """Take up a decision of a partition that is not part of what is moved."""
-        fold(self._partitions[number], decision, raw)
+        partition = self._partitions[number]
+        fold(partition, decision, raw)
+        if len(partition.recent.young.answers) >= FORGET_AFTER:
+            partition.recent = Recent()
 
     def tallies(self) -> Iterator[AccountTally]:
         """Every account, in the order of their names."""
