@@ -171,6 +171,7 @@ class Broker:
     def stop(self) -> None:
         """Let it stand still (SIGSTOP): connections stay, nothing answers."""
         self._signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED)  # until its last thread does
 
     def cont(self) -> None:
         """Let it go on (SIGCONT)."""

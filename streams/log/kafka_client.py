@@ -94,16 +94,26 @@ class KafkaClient:
                 await client.bootstrap()
             except KafkaError as error:
                 raise LogUnavailable(f"Kafka at {connection.bootstrap}: {error!r}") from error
-            async with unavailable_after(timeout, connection):
-                await client.set_topics([connection.topic(topic) for topic in topics])
-            missing = [topic for topic in topics if not self.partitions(topic)]
-            if missing:
-                names = ", ".join(connection.topic(topic) for topic in missing)
-                raise LogMisfit(f"Kafka at {connection.bootstrap} has no topics {names}.")
+            client.set_topics([connection.topic(topic) for topic in topics])
+            await self._await_leaders(topics, timeout)
         except BaseException:
             await client.close()
             raise
         return self
+
+    async def _await_leaders(self, topics: Sequence[KafkaTopic], seconds: float) -> None:
+        """Partitions have no leader for a moment after their broker was lost."""
+        deadline = asyncio.get_running_loop().time() + seconds
+        while True:
+            await self.refresh()
+            missing = [topic for topic in topics if not self.partitions(topic)]
+            if not missing:
+                return
+            if asyncio.get_running_loop().time() > deadline:
+                names = ", ".join(self._connection.topic(topic) for topic in missing)
+                bootstrap = self._connection.bootstrap
+                raise LogMisfit(f"Kafka at {bootstrap} has no topics {names}.")
+            await asyncio.sleep(RETRY_SECONDS)
 
     def partitions(self, topic: KafkaTopic) -> int:
         """How many partitions the topic has, 0 if there is none."""

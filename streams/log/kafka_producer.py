@@ -103,9 +103,12 @@ class Appender:
         for queue in self._queues.values():
             self._fail(queue, LogUnavailable("Kafka did not take this before the log was closed."))
         if self._producer is not None:
-            self._retire(self._producer)
+            self._spawn(self._stop(self._producer, _GRACE_SECONDS))
         if self._tasks:
-            await asyncio.wait([*self._tasks], timeout=seconds + _GRACE_SECONDS)
+            _, late = await asyncio.wait([*self._tasks], timeout=2 * _GRACE_SECONDS)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
 
     async def _drain(self, place: Place) -> None:
         queue = self._queues[place]
@@ -263,15 +266,15 @@ class Appender:
     def _retire(self, producer: AIOKafkaProducer) -> None:
         if self._producer is producer:
             self._producer = None
-        self._spawn(self._stop(producer))
+        self._spawn(self._stop(producer, self._limits.delivery_seconds))
 
-    async def _stop(self, producer: AIOKafkaProducer) -> None:
+    async def _stop(self, producer: AIOKafkaProducer, seconds: float) -> None:
         """Let it deliver what others have under way, and end it in any case."""
         try:
-            async with asyncio.timeout(self._limits.delivery_seconds):
+            async with asyncio.timeout(seconds):
                 await producer.stop()
         except (KafkaError, TimeoutError) as error:
-            _logger.warning("A producer was given up: %r", error)
+            _logger.warning("A Kafka producer was given up: %r", error)
             await producer.client.close()
             await producer._sender.close()
             await producer.client.close()  # the sender may have connected again to end
