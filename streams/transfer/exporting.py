@@ -101,30 +101,40 @@ async def export(
     done, total = 0, sum(ends)
     async for source, accepted in _merged(sources):
         ledger.take(source.number, accepted.decision, accepted.raw)
-        archive.write(
-            Decided(
-                partition=source.number,
-                offset=accepted.offset,
-                decision=accepted.raw.decode(),
-                **packed(accepted.action),
-            )
-        )
+        archive.write(_line(source, accepted))
         done += 1
         if progress is not None and done % BATCH == 0:
             progress(done, total)
     for source, end in zip(sources, ends, strict=True):
-        start = source.acceptance.source + 1
-        async for value in _records(log, "actions", source.number, start, end):
-            archive.write(Pending(partition=source.number, **packed(value)))
+        await _write_pending(log, archive, source, end)
     for source in sources:
-        end = await log.end("visits", source.number)
-        async for value in _records(log, "visits", source.number, 0, end):
-            archive.write(Visit(partition=source.number, **packed(value)))
+        await _write_visits(log, archive, source)
     for tally in ledger.tallies():
         archive.write(tally)
     if progress is not None:
         progress(total, total)
     return archive.finish()
+
+
+def _line(source: _Source, accepted: _Accepted) -> Decided:
+    return Decided(
+        partition=source.number,
+        offset=accepted.offset,
+        decision=accepted.raw.decode(),
+        **packed(accepted.action),
+    )
+
+
+async def _write_pending(log: Log, archive: ArchiveWriter, source: _Source, end: int) -> None:
+    start = source.acceptance.source + 1
+    async for value in _records(log, "actions", source.number, start, end):
+        archive.write(Pending(partition=source.number, **packed(value)))
+
+
+async def _write_visits(log: Log, archive: ArchiveWriter, source: _Source) -> None:
+    end = await log.end("visits", source.number)
+    async for value in _records(log, "visits", source.number, 0, end):
+        archive.write(Visit(partition=source.number, **packed(value)))
 
 
 async def _merged(sources: list[_Source]) -> AsyncIterator[tuple[_Source, _Accepted]]:
