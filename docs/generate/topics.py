@@ -79,8 +79,8 @@ _ATTRIBUTES = [
      "`deskstream.visit`, or `deskstream.unreadable` for what is none of these."],
     ["ce_time", "When it happened; RFC 3339, UTC."],
     ["ce_subject", "The chat, where it is about one."],
-    ["ce_partitionkey", "The account; CloudEvents' extension for partitioning. Missing where there "
-     "is none: fences, poison."],
+    ["ce_partitionkey", "The account; CloudEvents' extension for partitioning. It is the record's "
+     "key as well. Neither is there where there is no account: fences, poison."],
     ["content-type", "`application/json`"],
     ["traceparent", "The action's trace (W3C Trace Context), if it has one."],
 ]  # fmt: skip

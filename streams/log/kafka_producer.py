@@ -15,6 +15,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
+from streams.cloudevents import key_of
 from streams.kafka_connection import KafkaConnection, KafkaTopic
 from streams.log.errors import LogBusy, LogClosed, LogUnavailable, RecordTooLarge
 from streams.log.kafka_client import RETRY_SECONDS, Place
@@ -156,7 +157,8 @@ class Appender:
         for append in appends:
             for value in append.values:
                 headers = self._headers(place.topic, value) if self._headers is not None else []
-                if batch.append(timestamp=now, key=None, value=value, headers=headers) is None:
+                key = key_of(headers)
+                if batch.append(timestamp=now, key=key, value=value, headers=headers) is None:
                     raise RecordTooLarge(f"A batch has more than {self._limits.batch_bytes} bytes.")
         batch.close()
         return batch
