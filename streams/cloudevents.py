@@ -2,20 +2,20 @@
 
 The binding's binary mode: the value is the record as it stands in every log, attributes are
 headers `ce_...`. What they say is read from the bytes themselves by a decoder of those few
-fields, which costs about a microsecond; a record that cannot be read gets the headers that can
+fields, which costs less than a microsecond; a record that cannot be read gets the headers that can
 be given without. Extensions: `partitionkey` (CloudEvents' own), here the account, and
 `traceparent` (W3C's header, under its own name, where tracers look for it).
 """
 
 import hashlib
+import re
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Annotated, Final, Literal, NamedTuple
+from typing import Final, Literal
 
 import msgspec
 
 from schemas.ids import ActionIds
-from schemas.values import AccountId
 from streams.log.port import Topic
 
 Header = tuple[str, bytes]
@@ -23,25 +23,21 @@ Header = tuple[str, bytes]
 PARTITION_KEY: Final = "ce_partitionkey"
 """The header that holds the account, which is the record's key as well."""
 
-_SPEC: Final[list[Header]] = [
-    ("ce_specversion", b"1.0"),
-    ("content-type", b"application/json"),
-]
+_SPEC: Final[Header] = ("ce_specversion", b"1.0")
+_CONTENT_TYPE: Final[Header] = ("content-type", b"application/json")
+
 _made_ids: Final = ActionIds()
 """Ids of records that carry none."""
 
 
-_Kind = Annotated[str, msgspec.Meta(pattern="^[a-z_]{0,64}$")]
-
-
 class _Data(msgspec.Struct, gc=False, frozen=True):
-    type: _Kind = ""
+    type: str = ""
     chat: str | None = None
 
 
 class _Action(msgspec.Struct, gc=False):
     id: str
-    account: AccountId
+    account: str
     at: int
     data: _Data
     trace: str | None = None
@@ -72,26 +68,17 @@ class _EventsRecord(msgspec.Struct, gc=False):
 class _Moment(msgspec.Struct, gc=False):
     """A signal or a visit."""
 
-    account: AccountId
+    account: str
     at: int
     data: _Data = _Data()
-
-
-class _Attributes(NamedTuple):
-    """What CloudEvents wants to know; `at` in ms since 1970."""
-
-    id: str
-    source: str
-    type: str
-    at: int | None = None
-    account: str = ""
-    subject: str | None = None
-    trace: str | None = None
 
 
 _ACTION: Final = msgspec.json.Decoder(_Action)
 _EVENTS_RECORD: Final = msgspec.json.Decoder(_EventsRecord)
 _MOMENT: Final = msgspec.json.Decoder(_Moment)
+_ACCOUNT: Final = re.compile("[a-z0-9][a-z0-9_-]{0,62}")
+_FRACTIONS: Final = [b".%03dZ" % milliseconds for milliseconds in range(1_000)]
+_KIND: Final = re.compile("[a-z_]{1,64}")
 
 
 def headers_of(topic: Topic | Literal["snapshots"], value: bytes) -> list[Header]:
@@ -99,14 +86,22 @@ def headers_of(topic: Topic | Literal["snapshots"], value: bytes) -> list[Header
 
     A snapshot is no event, and gets none.
     """
-    if topic == "snapshots":
-        return []
     try:
-        attributes = _attributes(topic, value)
-        return _headers(attributes)
-    except (msgspec.DecodeError, UnicodeError, RecursionError, OverflowError, ValueError, OSError):
+        match topic:
+            case "actions":
+                return _of_action(_ACTION.decode(value))
+            case "events":
+                return _of_events_record(_EVENTS_RECORD.decode(value), value)
+            case "signals":
+                return _of_moment(_MOMENT.decode(value), "signal")
+            case "visits":
+                return _of_moment(_MOMENT.decode(value), "visit")
+            case "snapshots":
+                return []
+    # DecodeError and what Unicode raises are ValueErrors; the others are a time out of range's.
+    except (ValueError, RecursionError, OverflowError, OSError):
         id = hashlib.sha256(value).hexdigest()
-        return _headers(_Attributes(id, f"/{topic}", "deskstream.unreadable"))
+        return _headers(id, f"/{topic}".encode(), b"deskstream.unreadable")
 
 
 def key_of(headers: list[Header]) -> bytes | None:
@@ -117,77 +112,78 @@ def key_of(headers: list[Header]) -> bytes | None:
     return None
 
 
-def _attributes(topic: Topic, value: bytes) -> _Attributes:
-    match topic:
-        case "actions":
-            return _of_action(_ACTION.decode(value))
-        case "events":
-            return _of_events_record(_EVENTS_RECORD.decode(value), value)
-        case "signals":
-            return _of_moment(_MOMENT.decode(value), "deskstream.signal")
-        case "visits":
-            return _of_moment(_MOMENT.decode(value), "deskstream.visit")
+def _of_action(action: _Action) -> list[Header]:
+    source, key = _places("actions", action.account)
+    headers = _headers(action.id, source, _type("action", action.data.type))
+    headers += (("ce_time", _time(action.at)), key)
+    if action.data.chat:
+        headers.append(("ce_subject", action.data.chat.encode()))
+    if action.trace:
+        headers.append(("traceparent", action.trace.encode()))
+    return headers
 
 
-def _of_action(action: _Action) -> _Attributes:
-    return _Attributes(
-        action.id,
-        f"/accounts/{action.account}/actions",
-        f"deskstream.action.{action.data.type}",
-        action.at,
-        action.account,
-        action.data.chat,
-        action.trace,
-    )
-
-
-def _of_events_record(record: _EventsRecord, value: bytes) -> _Attributes:
+def _of_events_record(record: _EventsRecord, value: bytes) -> list[Header]:
     if record.type == "fence":
-        source = f"/deciders/{record.decider}"
-        return _Attributes(_made_ids.next(), source, "deskstream.fence", record.at)
+        source = f"/deciders/{record.decider}".encode()
+        headers = _headers(_made_ids.next(), source, b"deskstream.fence")
+        headers.append(("ce_time", _time(record.at)))
+        return headers
+    outcome = "refused" if record.refused else "repeated" if record.repeats else "accepted"
     # Several terms may decide one action: to whoever drops duplicates they are not the same.
     id = f"{record.action}.{record.fence}"
-    if not record.account:  # such an action's name is unique in its partition alone
+    if record.account:
+        source, key = _places("events", record.account)
+        headers = _headers(id, source, _type("decision", outcome))
+        headers += (("ce_time", _time(record.at)), key)
+    else:  # such an action's name is unique in its partition alone
         id += "." + hashlib.sha256(value).hexdigest()[:16]
-    outcome = "refused" if record.refused else "repeated" if record.repeats else "accepted"
-    return _Attributes(
-        id,
-        f"/accounts/{record.account}/events",
-        f"deskstream.decision.{outcome}",
-        record.at,
-        record.account,
-        record.events[0].chat if record.events else None,
-    )
-
-
-def _of_moment(moment: _Moment, type: str) -> _Attributes:
-    kind = f"{type}.{moment.data.type}" if moment.data.type else type
-    source = f"/accounts/{moment.account}/{type.rpartition('.')[2]}s"
-    return _Attributes(_made_ids.next(), source, kind, moment.at, moment.account, moment.data.chat)
-
-
-def _headers(attributes: _Attributes) -> list[Header]:
-    id, source, type, at, account, subject, trace = attributes
-    headers = [
-        *_SPEC,
-        ("ce_id", id.encode()),
-        ("ce_source", source.encode()),
-        ("ce_type", type.encode()),
-    ]
-    if at is not None:
-        headers.append(("ce_time", _time(at)))
-    if account:
-        headers.append((PARTITION_KEY, account.encode()))
-    if subject:
-        headers.append(("ce_subject", subject.encode()))
-    if trace:
-        headers.append(("traceparent", trace.encode()))
+        headers = _headers(id, b"/events", _type("decision", outcome))
+        headers.append(("ce_time", _time(record.at)))
+    if record.events and record.events[0].chat:
+        headers.append(("ce_subject", record.events[0].chat.encode()))
     return headers
+
+
+def _of_moment(moment: _Moment, what: Literal["signal", "visit"]) -> list[Header]:
+    source, key = _places(f"{what}s", moment.account)
+    kind = _type(what, moment.data.type) if moment.data.type else f"deskstream.{what}".encode()
+    headers = _headers(_made_ids.next(), source, kind)
+    headers += (("ce_time", _time(moment.at)), key)
+    if moment.data.chat:
+        headers.append(("ce_subject", moment.data.chat.encode()))
+    return headers
+
+
+def _headers(id: str, source: bytes, type: bytes) -> list[Header]:
+    return [
+        _SPEC,
+        _CONTENT_TYPE,
+        ("ce_id", id.encode()),
+        ("ce_source", source),
+        ("ce_type", type),
+    ]
+
+
+@lru_cache(maxsize=16_384)
+def _places(topic: str, account: str) -> tuple[bytes, Header]:
+    """The source of an account's records, and the header with its key. Raises ValueError."""
+    if not _ACCOUNT.fullmatch(account):
+        raise ValueError(f"no account has the name {account!r}")
+    return f"/accounts/{account}/{topic}".encode(), (PARTITION_KEY, account.encode())
+
+
+@lru_cache(maxsize=256)
+def _type(of: str, kind: str) -> bytes:
+    """A type's name. Raises ValueError for a kind that none of ours can be called."""
+    if not _KIND.fullmatch(kind):
+        raise ValueError(f"no kind is called {kind!r}")
+    return f"deskstream.{of}.{kind}".encode()
 
 
 def _time(milliseconds: int) -> bytes:
     seconds, rest = divmod(milliseconds, 1_000)
-    return b"%s.%03dZ" % (_second(seconds), rest)
+    return _second(seconds) + _FRACTIONS[rest]
 
 
 @lru_cache(maxsize=64)

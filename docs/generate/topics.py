@@ -72,7 +72,8 @@ _ATTRIBUTES = [
     ["ce_id", "Unique together with `ce_source`. An action's is its id; a decision's is the "
      "action's id and the fence, since several terms may decide one action; signals, visits and "
      "fences get one when they are written."],
-    ["ce_source", "`/accounts/ACCOUNT/TOPIC`, or `/deciders/NAME` for a fence."],
+    ["ce_source", "`/accounts/ACCOUNT/TOPIC`; `/deciders/NAME` for a fence; `/TOPIC` where "
+     "there is no account."],
     ["ce_type", "`deskstream.action.KIND`, `deskstream.decision.accepted` (the action was; whether "
      "the decision counts, the rule below says), `deskstream.decision.refused`, "
      "`deskstream.decision.repeated`, `deskstream.fence`, `deskstream.signal.KIND`, "
