@@ -1,5 +1,6 @@
 """What the tutorial and the how-to pages tell people to type does what the pages say."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from tests.docs import surroundings
 from tests.docs.pages import blocks, name
 from tests.docs.session import SESSIONS, Session
+from tests.support.kafka import shared_broker
 
 Shared = tuple[Path, dict[str, str]]
 
@@ -52,11 +54,18 @@ async def test_a_page_holds_with_a_torn_log(page: Path, tmp_path: Path) -> None:
     await _type(page, Session(tmp_path, {}))
 
 
+@pytest.mark.kafka
+@pytest.mark.parametrize("page", _tested_with("a broker"), ids=name)
+async def test_a_page_holds_with_a_broker(page: Path, tmp_path: Path) -> None:
+    address = (await asyncio.to_thread(shared_broker)).bootstrap
+    await _type(page, Session(tmp_path, {"DESKSTREAM_KAFKA": address}))
+
+
 @pytest.mark.parametrize("page", _tested_with("nothing"), ids=name)
 async def test_a_page_holds_by_itself(page: Path, tmp_path: Path) -> None:
     await _type(page, Session(tmp_path, {}))
 
 
 def test_pages_ask_for_what_there_is() -> None:
-    known = {"a server", "a fresh server", "a stopped server", "a torn log", "nothing"}
+    known = {"a server", "a fresh server", "a stopped server", "a torn log", "a broker", "nothing"}
     assert set(SESSIONS.values()) <= known
