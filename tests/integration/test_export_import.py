@@ -15,6 +15,8 @@ import pytest
 from schemas import actions as a
 from schemas.values import TextContent
 from simulator.transports import SseTransport
+from streams.log.sqlite import SqliteLog
+from streams.transfer import importing
 from tests.support.kafka import topics_for
 from tests.support.process import ROOT
 from tests.support.server import Person, Server, served
@@ -192,6 +194,27 @@ async def test_an_import_refuses_a_file_that_is_cut_off(moved: Path) -> None:
     assert code == 1
     assert "cut off" in said
     assert not (moved.parent / "new").exists()
+
+
+async def test_an_import_that_was_interrupted_is_taken_up_by_the_same_command(
+    moved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = moved.parent / "new"
+    half = await SqliteLog.open(new / "log.importing", partitions=7)
+    monkeypatch.setattr(importing, "BATCH", 3)
+
+    def interrupt(done: int, total: int) -> None:
+        if done > total / 2:
+            raise RuntimeError("cut off")
+
+    with pytest.raises(RuntimeError, match="cut off"):
+        await importing.import_into(half, moved, importing.prove(moved), interrupt)
+    ends = [await half.end("events", number) for number in range(7)]
+    await half.close()
+    assert sum(ends) > 0
+    await succeed("import", moved, "--data", new, **DIFFERENT)
+    await succeed("verify", "--data", new, **DIFFERENT)
+    assert os.listdir(new) == ["log"]
 
 
 async def test_an_export_replaces_no_file_and_needs_a_log(moved: Path) -> None:
