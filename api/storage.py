@@ -7,7 +7,7 @@ from projections.store import Projections
 from streams.log.port import Log
 from streams.log.snapshots import FileSnapshots, SnapshotStore
 from streams.log.sqlite import LogLimits, SqliteLog
-from streams.settings import Settings
+from streams.settings import Settings, WrongSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,5 +70,9 @@ async def _open_kafka(settings: Settings) -> tuple[Log, SnapshotStore]:
 
 
 async def open_rows(settings: Settings) -> Projections:
-    """The projections that the settings name. Raises OSError."""
-    return await Projections.open(f"sqlite:///{settings.data / 'projections.sqlite3'}")
+    """The projections that the settings name. Raises OSError, WrongSettings, Unwritable."""
+    url = settings.database or f"sqlite:///{settings.data / 'projections.sqlite3'}"
+    try:
+        return await Projections.open(url)
+    except ValueError as error:
+        raise WrongSettings(f"DESKSTREAM_DATABASE: {error}") from error

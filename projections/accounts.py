@@ -3,7 +3,7 @@
 from typing import NamedTuple, assert_never
 
 from msgspec.structs import replace
-from sqlalchemy import Column, Connection, Table, Text, bindparam, select
+from sqlalchemy import Column, Connection, Table, bindparam, select
 
 from projections.bulk import Bulk
 from projections.errors import Hole
@@ -19,7 +19,7 @@ from projections.kinds import (
 )
 from projections.reading import Reader
 from projections.rows import CAPACITY, Rows
-from projections.schema import metadata, number, text, view_table
+from projections.schema import TEXT, metadata, number, text, view_table
 from schemas import events as e
 from schemas.events import Event
 from schemas.views import AccountView
@@ -28,7 +28,7 @@ accounts = view_table("accounts")
 versions = Table(
     "versions",
     metadata,
-    Column("account", Text, primary_key=True),
+    Column("account", TEXT, primary_key=True),
     number("version"),
     text("id"),
 )

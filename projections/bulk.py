@@ -25,19 +25,22 @@ class Bulk:
     def __init__(self, table: Table, *, replace: bool = False) -> None:
         self._table = table
         self._replace = replace
-        self._texts: dict[int, str] = {}
+        self._texts: dict[str, dict[int, str]] = {}
 
     def run(self, connection: Connection, rows: Sequence[tuple[object, ...]]) -> None:
         """Write the rows: tuples in the order of the table's columns, each key only once."""
-        if not self._texts:
-            self._texts = statements(self._table, connection.dialect, replace=self._replace)
+        dialect = connection.dialect
+        texts = self._texts.get(dialect.name)
+        if texts is None:
+            texts = statements(self._table, dialect, replace=self._replace)
+            self._texts[dialect.name] = texts
         # The driver's own cursor: a fifth of the cost of a statement through SQLAlchemy.
         cursor = connection.connection.cursor()
         start = 0
         for size in SIZES:
             while len(rows) - start >= size:
                 values = tuple(chain.from_iterable(rows[start : start + size]))
-                cursor.execute(self._texts[size], values)
+                cursor.execute(texts[size], values)
                 start += size
         cursor.close()
 
@@ -51,6 +54,8 @@ def statements(table: Table, dialect: Dialect, *, replace: bool) -> dict[int, st
             index_elements=list(table.primary_key),
             set_={c.name: statement.excluded[c.name] for c in kept},
         )
+    if dialect.paramstyle == "pyformat":  # named parameters, where ours go by position
+        dialect = postgresql.dialect(paramstyle="format")  # type: ignore[no-untyped-call]
     one = str(statement.compile(dialect=dialect))
     found = re.search(r"VALUES (\([^)]*\))", one)
     assert found is not None, one

@@ -3,6 +3,7 @@
 ProjectionError
 ├── Hole         an account's events do not follow on from what the rows have
 ├── Damaged      the stored rows cannot be trusted: they have to be built anew
+├── Overtaken    another process has written a partition: go on where it has come
 ├── NotReady     there is nothing to read yet: a first build is under way
 └── Unwritable   a write failed and nothing of it is stored: try again later
 """
@@ -26,6 +27,13 @@ class Hole(ProjectionError):
 
 class Damaged(ProjectionError):
     """The file, a row, or what a row must refer to is broken; says which."""
+
+
+class Overtaken(ProjectionError):
+    """Another process has taken up records of this partition."""
+
+    def __init__(self, partition: int) -> None:
+        super().__init__(f"another process has taken up records of partition {partition}")
 
 
 class NotReady(ProjectionError):

@@ -9,7 +9,6 @@ from sqlalchemy import (
     Select,
     String,
     Table,
-    Text,
     bindparam,
     cast,
     func,
@@ -18,7 +17,7 @@ from sqlalchemy import (
 
 from projections.bulk import Bulk
 from projections.errors import Damaged
-from projections.schema import WHOLE, metadata, text
+from projections.schema import TEXT, WHOLE, metadata, text
 from schemas import codec
 from schemas.events import Event
 from schemas.values import Audience
@@ -27,10 +26,10 @@ from schemas.views import StoredEvent
 events = Table(
     "events",
     metadata,
-    Column("account", Text, primary_key=True),
+    Column("account", TEXT, primary_key=True),
     Column("version", WHOLE, primary_key=True, autoincrement=False),
     text("id"),
-    Column("chat", Text),
+    Column("chat", TEXT),
     text("audience"),
     text("body"),
 )

@@ -1,27 +1,25 @@
 """A generation: one complete build of the read models, in one database."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from projections import positions
+from projections.database import Database, Moved
+from projections.errors import Overtaken
 from projections.positions import Position
 from projections.schema import SCHEMA, metadata
-from projections.sqlite import SqliteDatabase
 from projections.take_up import Batch, TakeUp
 from schemas import codec
 from streams.acceptance import Acceptance
 from streams.log.port import LogRecord
 
-Moved = Mapping[str, int]
-"""The version that each account of a batch has reached."""
-
 
 class Generation:
     """Takes up what the log says, and keeps the place."""
 
-    def __init__(self, database: SqliteDatabase, on_moved: Callable[[Moved], None]) -> None:
+    def __init__(self, database: Database, on_moved: Callable[[Moved], None]) -> None:
         """`on_moved` is called on the loop after each batch that was stored."""
         self.database = database
         self._on_moved = on_moved
@@ -66,18 +64,52 @@ class Generation:
                     decisions.append(decision)
             return Batch(partition, decisions, acceptance, codec.digest(records[-1].value))
 
-        await self._apply(read)
+        await self._apply(partition, read)
 
     async def apply(self, batch: Batch) -> None:
         """Take up a batch, all or nothing. Raises Hole, Damaged or Unwritable."""
-        await self._apply(lambda: batch)
+        await self._apply(batch.partition, lambda: batch)
 
-    async def _apply(self, read: Callable[[], Batch]) -> None:
+    async def take_over(self, partition: int) -> None:
+        """Go on where other processes have come. Raises Damaged or Unwritable."""
+
+        def work(connection: Connection) -> dict[int, Position]:
+            self._take_up.forget()
+            return positions.read(connection)
+
+        stored = await self.database.write(work)
+        self.positions[partition] = stored.get(partition) or Position(Acceptance(), "")
+
+    async def rewind(self, partition: int) -> None:
+        """Take the partition up from the log's first record; rows that are there are skipped."""
+        start = Position(Acceptance(), "")
+
+        def work(connection: Connection) -> None:
+            self.database.guard(connection, partition)
+            positions.write(connection, partition, start.acceptance, start.digest)
+
+        if self.database.shared:
+            await self.database.write(work)
+        self.positions[partition] = start
+
+    async def _apply(self, partition: int, read: Callable[[], Batch]) -> None:
         def work(connection: Connection) -> tuple[Batch, Moved]:
+            self._claim(connection, partition)
             batch = read()
-            moved = self._take_up.apply(connection, batch)
-            return batch, {account: reached.version for account, reached in moved.items()}
+            heads = self._take_up.apply(connection, batch)
+            moved = {account: reached.version for account, reached in heads.items()}
+            self.database.tell(connection, moved)
+            return batch, moved
 
         batch, moved = await self.database.write(work, self._take_up.forget)
         self.positions[batch.partition] = Position(batch.position, batch.digest)
         self._on_moved(moved)
+
+    def _claim(self, connection: Connection, partition: int) -> None:
+        """Have the partition for this transaction, if it is where it was left."""
+        if not self.database.shared:
+            return
+        self.database.guard(connection, partition)
+        stored = positions.read(connection).get(partition) or Position(Acceptance(), "")
+        if stored.acceptance.offset != self.position(partition).acceptance.offset:
+            raise Overtaken(partition)

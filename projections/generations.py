@@ -4,15 +4,15 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import TypeVar
 
 from sqlalchemy import Connection
 
+from projections import positions
+from projections.database import Moved, Place
 from projections.errors import Damaged, NotReady
-from projections.generation import Generation, Moved
+from projections.generation import Generation
 from projections.schema import SCHEMA
-from projections.sqlite import SqliteDatabase, remove_file, replace_file
 from schemas import codec
 from streams.log.errors import OffsetOutOfRange
 from streams.log.port import Log
@@ -25,10 +25,8 @@ log_ = logging.getLogger(__name__)
 class Generations:
     """The current generation, what is wrong with it, and its successor."""
 
-    def __init__(self, path: Path, readers: int, on_moved: Callable[[Moved], None]) -> None:
-        self.path = path
-        self.beside = path.with_name(path.name + ".rebuild")
-        self._readers = readers
+    def __init__(self, place: Place, on_moved: Callable[[Moved], None]) -> None:
+        self.place = place
         self._on_moved = on_moved
         self._steady = asyncio.Event()
         self._steady.set()
@@ -39,16 +37,19 @@ class Generations:
         """Set while there is a fault."""
 
     async def open(self) -> None:
-        """Look at the file; with one that cannot be read, `fault` says why."""
-        fresh = not self.path.exists()
-        generation = Generation(SqliteDatabase(self.path, readers=self._readers), self._on_moved)
+        """Look at what is there; with rows that cannot be read, `fault` says why."""
+        fresh = await self.place.is_empty()
+        if fresh and self.place.shared:  # others must not take empty rows for the truth
+            self._report(f"{self.place.name} is not there")
+            return
+        generation = Generation(self.place.open(), self._on_moved)
         try:
             if fresh:
                 await generation.create("")
             await generation.load()
         except Damaged as error:
             await generation.database.close()
-            self._report(f"{self.path.name} is damaged ({error})")
+            self._report(f"{self.place.name} is damaged ({error})")
             return
         except BaseException:
             await generation.database.close()
@@ -56,7 +57,22 @@ class Generations:
         self.current = generation
         schema = generation.meta.get("schema", "none")
         if schema != str(SCHEMA):
-            self._report(f"{self.path.name} has schema {schema} where {SCHEMA} is needed")
+            self._report(f"{self.place.name} has schema {schema} where {SCHEMA} is needed")
+
+    async def look_again(self, log: Log) -> None:
+        """Open what stands there now, after another process may have built it."""
+        await self.close()
+        self.fault = None
+        self.broken.clear()
+        await self.open()
+        await self.compare(log)
+
+    async def _open_again(self) -> None:
+        """Open what another process may have built by now."""
+        if not await self.place.is_empty():
+            self.fault = None
+            self.broken.clear()
+            await self.open()
 
     async def compare(self, log: Log) -> None:
         """Find out whether the rows come from this log; if not, they are not read any more."""
@@ -66,40 +82,50 @@ class Generations:
         if reason is not None:
             await self.current.database.close()
             self.current = None
-            self._report(f"{self.path.name} {reason}")
+            self._report(f"{self.place.name} {reason}")
 
     async def read(self, work: Callable[[Connection], Result]) -> Result:
         """Run `work` on the current rows. Raises NotReady or Damaged."""
         await self._steady.wait()
+        if self.current is None and self.place.shared:
+            await self._open_again()
         generation = self.current
         if generation is None:
             raise NotReady("The first build of the projections has not caught up yet.")
         try:
-            return await generation.database.read(work)
+            try:
+                return await generation.database.read(work)
+            except Damaged:
+                if not generation.database.shared:
+                    raise
+                return await generation.database.read(work)  # others were put in their place
         except Damaged as error:
             if self.fault is not None:  # they are old, and are being built anew already
                 raise NotReady(str(error)) from error
             self.report(error)
             raise
 
+    async def check(self) -> None:
+        """Raise what is wrong with the rows: Damaged, NotReady or Unwritable."""
+        await self.read(positions.read_meta)
+        if self.fault is not None:
+            raise Damaged(self.fault)
+
     def report(self, error: Damaged) -> None:
         """The current rows cannot be trusted."""
         if self.fault is None:
-            self._report(f"{self.path.name} is damaged ({error})")
+            self._report(f"{self.place.name} is damaged ({error})")
 
     async def prepare(self, log: Log) -> Generation:
         """An empty generation beside the current one."""
-        await asyncio.to_thread(remove_file, self.beside)
-        # Nothing here has to survive anything: what is left half built is built anew.
-        database = SqliteDatabase(self.beside, readers=1, scratch=True)
-        generation = Generation(database, lambda _: None)
+        generation = Generation(await self.place.open_beside(), lambda _: None)
         await generation.create(log.identity)
         return generation
 
     async def discard(self, generation: Generation) -> None:
         """Throw away a generation that `prepare` made."""
         await generation.database.close()
-        await asyncio.to_thread(remove_file, self.beside)
+        await self.place.clear_beside()
 
     async def switch(self, fresh: Generation) -> None:
         """Read the new generation from now on; reads that come meanwhile wait."""
@@ -109,9 +135,8 @@ class Generations:
             if self.current is not None:
                 await self.current.database.close()
                 self.current = None
-            await asyncio.to_thread(replace_file, self.path, self.beside)
-            database = SqliteDatabase(self.path, readers=self._readers)
-            self.current = Generation(database, self._on_moved)
+            await self.place.put_in_place()
+            self.current = Generation(self.place.open(), self._on_moved)
             await self.current.load()
             self.fault = None
             self.broken.clear()

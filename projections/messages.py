@@ -3,7 +3,7 @@
 from typing import assert_never
 
 from msgspec import json
-from sqlalchemy import Column, ColumnElement, Connection, Table, Text, bindparam, false, select
+from sqlalchemy import Column, ColumnElement, Connection, Table, bindparam, false, select
 
 from projections.bulk import Bulk
 from projections.chats import chats_of
@@ -20,7 +20,7 @@ from projections.kinds import (
 )
 from projections.reading import Cut, Page, Reader, joined
 from projections.rows import Rows
-from projections.schema import flag, metadata, text
+from projections.schema import TEXT, flag, metadata, text
 from schemas import events as e
 from schemas.events import Event
 from schemas.ids import parse_event_id
@@ -34,9 +34,9 @@ NEWEST = 100
 messages = Table(
     "messages",
     metadata,
-    Column("account", Text, primary_key=True),
-    Column("chat", Text, primary_key=True),
-    Column("id", Text, primary_key=True),
+    Column("account", TEXT, primary_key=True),
+    Column("chat", TEXT, primary_key=True),
+    Column("id", TEXT, primary_key=True),
     text("visitor"),
     flag("to_staff"),
     flag("to_visitor"),

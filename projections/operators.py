@@ -3,7 +3,7 @@
 from typing import NamedTuple, assert_never
 
 from msgspec.structs import replace
-from sqlalchemy import Column, Connection, Index, Table, Text, bindparam, delete, select
+from sqlalchemy import Column, Connection, Index, Table, bindparam, delete, select
 
 from projections.bulk import Bulk
 from projections.kinds import (
@@ -16,7 +16,7 @@ from projections.kinds import (
 )
 from projections.reading import Reader
 from projections.rows import Rows
-from projections.schema import metadata, number, text, view_table
+from projections.schema import TEXT, metadata, number, text, view_table
 from schemas import events as e
 from schemas.events import Event
 from schemas.values import Role
@@ -27,14 +27,14 @@ Index("operators_by_login", operators.c.account, operators.c.login)
 credentials = Table(
     "credentials",
     metadata,
-    Column("account", Text, primary_key=True),
-    Column("operator", Text, primary_key=True),
+    Column("account", TEXT, primary_key=True),
+    Column("operator", TEXT, primary_key=True),
     text("hash"),
 )
 tokens = Table(
     "tokens",
     metadata,
-    Column("token", Text, primary_key=True),
+    Column("token", TEXT, primary_key=True),
     text("account"),
     text("operator"),
     number("issued_at"),

@@ -2,10 +2,10 @@
 
 from typing import NamedTuple
 
-from sqlalchemy import Column, Connection, Integer, Table, Text, select
+from sqlalchemy import Column, Connection, Integer, Table, select
 
 from projections.bulk import Bulk
-from projections.schema import metadata, number, text
+from projections.schema import TEXT, metadata, number, text
 from streams.acceptance import Acceptance
 
 positions = Table(
@@ -18,7 +18,7 @@ positions = Table(
     number("next"),
     text("digest"),
 )
-meta = Table("meta", metadata, Column("name", Text, primary_key=True), text("value"))
+meta = Table("meta", metadata, Column("name", TEXT, primary_key=True), text("value"))
 
 _set_position = Bulk(positions, replace=True)
 _set_meta = Bulk(meta, replace=True)

@@ -3,12 +3,11 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 
-from projections.errors import Damaged, Hole, Unwritable
+from projections.errors import Damaged, Hole, NotReady, Overtaken, Unwritable
 from projections.generation import Generation
-from projections.positions import Position
 from projections.store import Projections
-from streams.acceptance import Acceptance
 from streams.log.port import Log
 
 BATCH = 500
@@ -19,6 +18,12 @@ REBUILD_BATCH = 2_000
 
 LULL = 0.05
 """Seconds between batches while nobody waits for the rows: fewer, larger transactions."""
+
+LOOK_EVERY = 1.0
+"""Seconds between looks whether another process still writes a partition."""
+
+SHARED_LULL = 0.005
+"""The same where other processes read, and nobody here knows who waits."""
 
 RETRY_AFTER = 0.5
 """Seconds after which a write that failed is tried again."""
@@ -96,12 +101,14 @@ class Projector:
         log: Log,
         projections: Projections,
         *,
-        lull: float = LULL,
+        lull: float | None = None,
         retry_after: float = RETRY_AFTER,
         progress: Progress | None = None,
     ) -> None:
         self._log = log
         self._projections = projections
+        if lull is None:
+            lull = SHARED_LULL if projections.generations.place.shared else LULL
         self._lull = lull
         self._retry_after = retry_after
         self._listener = progress
@@ -144,6 +151,7 @@ class Projector:
                 if self._fresh is not None:
                     await _switch(self._log, self._projections, self._fresh, self._tell)
                     self._built()
+                    await generations.place.release()
                 await self._follow_all()
             except Damaged as error:
                 generations.report(error)
@@ -151,19 +159,28 @@ class Projector:
                 log_.error("projections: cannot be built anew now: %s", error)
                 self._fresh = None
                 self._asked.clear()
+                await generations.place.release()
             finally:
                 self.ready.clear()
                 self._behind = set(range(self._log.partitions))
 
     async def _rebuild(self, fault: str) -> None:
-        log_.warning("projections: %s: building them anew from the log", fault)
+        generations = self._projections.generations
         try:
+            await generations.place.claim()
+            if generations.place.shared:
+                await generations.look_again(self._log)
+                if generations.fault is None:
+                    return  # another process has built them
+            log_.warning("projections: %s: building them anew from the log", fault)
             await rebuild(self._log, self._projections, self._tell)
         except Unwritable as error:
             log_.error("projections: cannot be built anew now: %s", error)
             await asyncio.sleep(self._retry_after)
         else:
             self._built()
+        finally:
+            await generations.place.release()
 
     def _tell(self, done: int, total: int) -> None:
         self.done, self.total = done, total
@@ -180,6 +197,7 @@ class Projector:
         """Build new rows when that is asked for; then the following ends, for the switch."""
         await self._asked.wait()
         log_.warning("projections: building them anew, as asked")
+        await self._projections.generations.place.claim()
         self._fresh = await _build(self._log, self._projections, self._tell)
 
     async def _follow_all(self) -> None:
@@ -201,33 +219,61 @@ class Projector:
         if not self.verified.is_set() and generations.current is not None:
             await generations.current.database.verify()
             self.verified.set()
+        if generations.place.shared:
+            await self._look_for_damage()
         await generations.broken.wait()
         raise Damaged(generations.fault or "")
+
+    async def _look_for_damage(self) -> None:
+        """Ask again and again, because somebody else may drop or change what is shared."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            with suppress(Unwritable, NotReady):
+                await self._projections.generations.check()
 
     async def _follow(self, partition: int) -> None:
         generation = self._projections.generations.current
         assert generation is not None
         healing: Hole | None = None
+        await self._lead(generation, partition)
         while True:
             try:
                 moved = await _advance(self._log, generation, partition, BATCH)
             except Unwritable as error:
                 log_.error("projections: partition %d waits: %s", partition, error)
                 await asyncio.sleep(self._retry_after)
+            except Overtaken as error:
+                log_.info("projections: %s", error)
+                await self._lead(generation, partition)
             except Hole as hole:
                 if healing is not None and str(healing) == str(hole):
                     raise  # the log has it too
                 log_.warning("projections: %s: reading partition %d again", hole, partition)
                 healing = hole
-                generation.positions[partition] = Position(Acceptance(), "")
+                await generation.rewind(partition)
             else:
                 await (self._projections.lull(self._lull) if moved else self._wait(partition))
 
-    async def _wait(self, partition: int) -> None:
-        """Wait for news, having caught up."""
+    async def _lead(self, generation: Generation, partition: int) -> None:
+        """Wait until this process is to write the partition; until then another does."""
+        while not await generation.database.try_to_lead(partition):
+            self._caught_up(partition)
+            await asyncio.sleep(LOOK_EVERY)
+        while generation.database.shared:
+            try:
+                return await generation.take_over(partition)
+            except Unwritable as error:
+                log_.error("projections: partition %d waits: %s", partition, error)
+                await asyncio.sleep(self._retry_after)
+
+    def _caught_up(self, partition: int) -> None:
         self._behind.discard(partition)
         if not self._behind:
             self.ready.set()
+
+    async def _wait(self, partition: int) -> None:
+        """Wait for news, having caught up."""
+        self._caught_up(partition)
         generation = self._projections.generations.current
         assert generation is not None
         offset = generation.position(partition).acceptance.offset

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
+from projections.database import Moved
 from projections.errors import Damaged, ProjectionError, Unwritable
 
 Result = TypeVar("Result")
@@ -77,6 +78,21 @@ class SqliteDatabase:
         """Run `work` on one state of the rows. Raises Damaged, or Unwritable if locked out."""
         return await self._run(self._readers, lambda: _within(self._read_engine, work))
 
+    @property
+    def shared(self) -> bool:
+        """See Database.shared: the file belongs to one process."""
+        return False
+
+    async def try_to_lead(self, partition: int) -> bool:
+        """See Database.try_to_lead."""
+        return True
+
+    def guard(self, connection: Connection, partition: int) -> None:
+        """See Database.guard."""
+
+    def tell(self, connection: Connection, moved: Moved) -> None:
+        """See Database.tell."""
+
     async def verify(self) -> None:
         """Read the whole file. Raises Damaged."""
         await self.read(_verify)
@@ -97,6 +113,55 @@ class SqliteDatabase:
 
     async def _run(self, executor: ThreadPoolExecutor, work: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(executor, work)
+
+
+class SqlitePlace:
+    """A file, and another beside it."""
+
+    def __init__(self, path: Path, readers: int) -> None:
+        self._path = path
+        self.beside = path.with_name(path.name + ".rebuild")
+        self._readers = readers
+
+    @property
+    def name(self) -> str:
+        """See Place.name."""
+        return self._path.name
+
+    @property
+    def shared(self) -> bool:
+        """See Place.shared."""
+        return False
+
+    async def is_empty(self) -> bool:
+        """See Place.is_empty."""
+        return not self._path.exists()
+
+    def open(self) -> SqliteDatabase:
+        """See Place.open."""
+        return SqliteDatabase(self._path, readers=self._readers)
+
+    async def open_beside(self) -> SqliteDatabase:
+        """See Place.open_beside. What is left half built is built anew: nothing is synchronous."""
+        await self.clear_beside()
+        return SqliteDatabase(self.beside, readers=1, scratch=True)
+
+    async def clear_beside(self) -> None:
+        """See Place.clear_beside."""
+        await asyncio.to_thread(remove_file, self.beside)
+
+    async def put_in_place(self) -> None:
+        """See Place.put_in_place."""
+        await asyncio.to_thread(replace_file, self._path, self.beside)
+
+    async def claim(self) -> None:
+        """See Place.claim."""
+
+    async def release(self) -> None:
+        """See Place.release."""
+
+    async def follow(self, moved: Callable[[Moved], None], lost: Callable[[], Any]) -> None:
+        """See Place.follow: there are no others."""
 
 
 def remove_file(path: Path) -> None:

@@ -1,18 +1,22 @@
 """Projections: the read models behind one door, for the projector and for the API."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from msgspec.structs import replace
 from sqlalchemy import Connection, make_url
+from sqlalchemy.exc import ArgumentError
 
 from projections import accounts, chats, desks, events, groups, messages, operators, visitors
 from projections.accounts import Head
+from projections.database import Place
 from projections.errors import NotReady
 from projections.generations import Generations
 from projections.operators import Credentials, Token
 from projections.reading import FIRST, Cut, Order, Page
+from projections.sqlite import SqlitePlace
 from projections.states import state_for
 from projections.take_up import Batch
 from projections.waiting import Waiters
@@ -48,17 +52,17 @@ class Projections:
     a viewer, only what the viewer may see is found. Lists are in the order of ids.
     """
 
-    def __init__(self, path: Path, readers: int) -> None:
+    def __init__(self, place: Place) -> None:
         self._waiters = Waiters(self.version)
-        self.generations = Generations(path, readers, self._waiters.moved)
+        self.generations = Generations(place, self._waiters.moved)
 
     @classmethod
     async def open(cls, url: str, *, readers: int = READERS) -> "Projections":
-        """Open, or make, the rows at `sqlite:///PATH`. Raises ValueError for another URL."""
-        parsed = make_url(url)
-        if parsed.get_backend_name() != "sqlite" or not parsed.database:
-            raise ValueError(f"projections are kept in a SQLite file, not in {url}")
-        projections = cls(Path(parsed.database), readers)
+        """Open, or make, the rows at `sqlite:///PATH` or `postgresql+psycopg://...`.
+
+        Raises ValueError for another URL, Unwritable when there is no such database.
+        """
+        projections = cls(_place(url, readers))
         await projections.generations.open()
         return projections
 
@@ -86,6 +90,8 @@ class Projections:
         The caller's own copies: whoever reads on from there changes them.
         """
         current = self.generations.current
+        if current is not None and current.database.shared:
+            await current.load()
         positions = current.positions if current is not None else {}
         return {
             partition: replace(position.acceptance) for partition, position in positions.items()
@@ -94,6 +100,17 @@ class Projections:
     async def reached(self, account: str, version: int, timeout: float) -> bool:
         """Wait until the rows have this version; False when `timeout` seconds are over first."""
         return await self._waiters.reached(account, version, timeout)
+
+    async def follow(self) -> None:
+        """Hear what other processes take up, until cancelled."""
+        looking: set[asyncio.Task[None]] = set()
+
+        def lost() -> None:
+            task = asyncio.ensure_future(self._waiters.look_again())
+            looking.add(task)
+            task.add_done_callback(looking.discard)
+
+        await self.generations.place.follow(self._waiters.moved, lost)
 
     async def lull(self, seconds: float) -> None:
         """Wait for so long, or until somebody waits in `reached`."""
@@ -221,3 +238,17 @@ class Projections:
 
     async def _read(self, work: Callable[[Connection], Result]) -> Result:
         return await self.generations.read(work)
+
+
+def _place(url: str, readers: int) -> Place:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise ValueError(str(error)) from error
+    if parsed.drivername == "sqlite" and parsed.database:
+        return SqlitePlace(Path(parsed.database), readers)
+    if parsed.drivername == "postgresql+psycopg" and parsed.database:
+        from projections.postgresql import PostgresPlace  # it takes 0.1 s to load
+
+        return PostgresPlace(parsed, readers)
+    raise ValueError(f"rows are kept at sqlite:/// or postgresql+psycopg://, not at {url}")

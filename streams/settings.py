@@ -128,6 +128,11 @@ class Settings(BaseSettings):
     kafka_replication: Annotated[int, Field(ge=1, le=100)] = Field(
         1, description="Brokers that hold each partition of the topics that are created."
     )
+    database: str = Field(
+        "",
+        description="Where the projections are kept: postgresql+psycopg://USER:PASSWORD@HOST/NAME; "
+        "by default in a file of the data directory.",
+    )
     demo: bool = Field(False, description="Keep a demo account alive with simulated visitors.")
 
 

@@ -23,7 +23,7 @@ def api(data: Data = None, host: Host = None, port: Port = None) -> None:
     from api.serve import run_api
 
     with clear_errors():
-        needed = ("kafka", "secret", "platform_token")
+        needed = ("kafka", "database", "secret", "platform_token")
         uvloop.run(run_api(_settings(data, host, port, needed)))
 
 
@@ -45,7 +45,7 @@ def projector(data: Data = None, host: Host = None, port: Port = None) -> None:
     from api.serve import run_worker
 
     with clear_errors():
-        settings = _settings(data, host, port, ("kafka",))
+        settings = _settings(data, host, port, ("kafka", "database"))
         uvloop.run(run_worker(settings, open_projector))
 
 

@@ -115,6 +115,7 @@ class Answering:
             *(follow_signals(self._log, partition, hub.signal) for partition in partitions),
             self.gateway.run(),
             hub.run(),
+            self._rows.follow(),
         ]
 
     async def ready(self) -> None:

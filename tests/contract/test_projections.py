@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import msgspec
 import pytest
 
 from projections.errors import Damaged, Hole
+from projections.projector import rebuild
 from projections.reading import Cut
 from projections.store import Projections
 from schemas import codec
@@ -18,12 +20,30 @@ from schemas.views import MessageView, StaffState, VisitorState
 from simulator.client_state import apply, caught_up
 from simulator.frames import EventFrame, decode_frame
 from streams.domain.access import Viewer, audience_of
+from streams.log.memory import MemoryLog
 from tests.support import domain as d
 from tests.support.domain import ACCOUNT, START, World
+from tests.support.postgres import database_for
 from tests.support.stories import DAY, a_day, interleaved, of_account, position, viewers
+
+
+def rows_in_postgresql(directory: Path) -> str:
+    """Empty rows of an empty log, which the first projector makes."""
+    url = database_for(directory)
+
+    async def make() -> None:
+        rows = await Projections.open(url)
+        await rebuild(MemoryLog(partitions=1), rows)
+        await rows.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, make()).result()
+    return url
+
 
 ADAPTERS: dict[str, Callable[[Path], str]] = {
     "sqlite": lambda directory: f"sqlite:///{directory / 'projections.sqlite3'}",
+    "postgresql": rows_in_postgresql,
 }
 
 

@@ -13,6 +13,7 @@ import pytest
 from projections import generation, generations
 from projections.errors import Damaged, Hole, NotReady
 from projections.projector import Projector, rebuild
+from projections.sqlite import SqlitePlace
 from projections.store import Projections
 from schemas import codec
 from schemas.decisions import Decision
@@ -342,12 +343,14 @@ async def test_rows_that_cannot_be_built_anew_now_leave_the_old_ones_followed(
     path: Path, log: MemoryLog, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with following(log, path) as (projections, projector):
-        beside = projections.generations.beside
-        monkeypatch.setattr(projections.generations, "beside", path.parent / "none" / "rebuild")
+        place = projections.generations.place
+        assert isinstance(place, SqlitePlace)
+        beside = place.beside
+        monkeypatch.setattr(place, "beside", path.parent / "none" / "rebuild")
         with heard("cannot be built anew now") as refused:
             projector.renew()
             await asyncio.wait_for(refused.wait(), WAIT)
-        monkeypatch.setattr(projections.generations, "beside", beside)
+        monkeypatch.setattr(place, "beside", beside)
         await log.append("events", 1, records(of_account(world.decisions, "other")))
         assert await projections.reached("other", world.decisions[-1].version, WAIT)
         assert not projector.renewing

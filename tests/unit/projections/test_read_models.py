@@ -70,9 +70,9 @@ def test_one_text_serves_both_databases(dialect: Dialect, mark: str) -> None:
 
 
 async def test_other_databases_are_refused() -> None:
-    with pytest.raises(ValueError, match="SQLite file, not in postgresql"):
-        await Projections.open("postgresql+psycopg://localhost/deskstream")
-    with pytest.raises(ValueError, match="SQLite file"):
+    with pytest.raises(ValueError, match="not at mysql"):
+        await Projections.open("mysql://localhost/deskstream")
+    with pytest.raises(ValueError, match="not at sqlite"):
         await Projections.open("sqlite://")
 
 
