@@ -1,8 +1,9 @@
 """The log on a Kafka cluster, for many processes at once."""
 
 import asyncio
-from collections.abc import Sequence
-from typing import Final, NamedTuple, Self
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, NamedTuple, Self, TypeVar
 
 from aiokafka.errors import KafkaError
 
@@ -22,6 +23,10 @@ from streams.log.port import TOPICS, LogRecord, Topic
 from streams.log.tail import Retention, Tail
 from streams.topics import append_bytes, batch_bytes
 
+_logger = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
+
 CLOSE_SECONDS: Final = 3.0
 _REQUEST_SECONDS: Final = 5.0
 
@@ -33,7 +38,7 @@ class KafkaLimits(NamedTuple):
     `queue_appends`: what may wait for Kafka before appends fail with LogBusy. `tail_bytes`:
     recent records held for each partition that is read, up to twice as much. `volatile`: what is
     kept of each partition of the volatile topics. `delivery_seconds`: after them an append fails.
-    `read_seconds`: after them a read that no broker answers fails.
+    `read_seconds`: after them a read that no broker answers fails; None waits for one.
     """
 
     record_bytes: int = 1 << 20
@@ -42,7 +47,7 @@ class KafkaLimits(NamedTuple):
     tail_bytes: int = 2 << 20
     volatile: Retention = Retention(records=10_000, bytes=8 << 20, seconds=300)
     delivery_seconds: float = 10.0
-    read_seconds: float = 30.0
+    read_seconds: float | None = None
 
 
 class KafkaLog:
@@ -50,7 +55,8 @@ class KafkaLog:
 
     A partition is followed from the first time that it is read, waited for or asked for its
     end, until nobody did so for a minute. While no broker answers, what is held in memory is
-    given, waits go on waiting, and reads of older records fail with LogUnavailable.
+    given, and waits and reads of older records go on waiting. Each request to a broker has its
+    deadline, and is tried again.
     """
 
     def __init__(
@@ -135,7 +141,7 @@ class KafkaLog:
     async def read(
         self, topic: Topic, partition: int, start: int, limit: int = 1000
     ) -> list[LogRecord]:
-        """See Log.read. Raises LogUnavailable if no broker gives older records in time.
+        """See Log.read. Raises LogUnavailable after `read_seconds` without a broker.
 
         LogTorn is raised as well for records that the topic's retention has dropped.
         """
@@ -172,32 +178,29 @@ class KafkaLog:
             self._closing.set_result(None)
 
     async def _tail(self, place: Place) -> Tail:
-        if self._closing is not None:
-            raise LogClosed("The log is closed.")
-        deadline = asyncio.get_running_loop().time() + self._limits.read_seconds
-        while True:
-            try:
-                async with asyncio.timeout_at(deadline):
-                    return await self._tails.tail(place)
-            except (KafkaError, TimeoutError) as error:
-                if asyncio.get_running_loop().time() >= deadline:
-                    raise LogUnavailable(
-                        f"No broker tells of {place.topic}/{place.partition}: {error!r}"
-                    ) from error
-                await self._clients[0].refresh()
-                await asyncio.sleep(RETRY_SECONDS)
+        return await self._patiently(place, lambda: self._tails.tail(place))
 
     async def _await_others(self, place: Place, tail: Tail, start: int) -> None:
         """The caller may have heard of an offset before the tail did: from another process."""
+        _, end = await self._patiently(place, lambda: self._clients[1].bounds(place))
+        if start > end:
+            raise OffsetOutOfRange(f"Offset {start} is beyond the end, {end}.")
+        await tail.wait(start - 1)
+
+    async def _patiently(self, place: Place, ask: Callable[[], Awaitable[_T]]) -> _T:
+        """Ask until a broker answers. Raises LogClosed, LogUnavailable after the deadline."""
         try:
-            _, end = await self._clients[1].bounds(place)
-            if start <= end:
-                async with asyncio.timeout(_REQUEST_SECONDS):
-                    await tail.wait(start - 1)
-        except (KafkaError, TimeoutError) as error:
-            raise LogUnavailable(f"No broker tells of offset {start}: {error!r}") from error
-        if start > tail.end:
-            raise OffsetOutOfRange(f"Offset {start} is beyond the end, {tail.end}.")
+            async with asyncio.timeout(self._limits.read_seconds):
+                while self._closing is None:
+                    try:
+                        return await ask()
+                    except KafkaError as error:
+                        _logger.warning("no broker tells of %s/%s: %r", *place, error)
+                    await self._clients[0].refresh()
+                    await asyncio.sleep(RETRY_SECONDS)
+        except TimeoutError as error:
+            raise LogUnavailable(f"No broker told of {place.topic}/{place.partition}.") from error
+        raise LogClosed("The log is closed.")
 
     def _place(self, topic: Topic, partition: int) -> Place:
         if topic not in TOPICS or not 0 <= partition < self._partitions:

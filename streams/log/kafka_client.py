@@ -24,7 +24,7 @@ from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import TopicPartition
 
 from streams.kafka_connection import KafkaConnection, KafkaTopic
-from streams.log.errors import LogMisfit, LogUnavailable
+from streams.log.errors import LogClosed, LogMisfit, LogUnavailable
 from streams.log.kafka_ids import TopicIdsRequest
 
 RETRY_SECONDS: Final = 0.1
@@ -74,9 +74,11 @@ class Fetch(NamedTuple):
 class KafkaClient:
     """A connection to each broker; requests on it are answered one after the other."""
 
-    def __init__(self, client: AIOKafkaClient, connection: KafkaConnection) -> None:
+    def __init__(self, client: AIOKafkaClient, connection: KafkaConnection, timeout: float) -> None:
         self._client = client
         self._connection = connection
+        self._timeout = timeout
+        self._closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @classmethod
     async def open(
@@ -88,7 +90,7 @@ class KafkaClient:
         """
         options = connection.options()
         client = AIOKafkaClient(**options, request_timeout_ms=int(timeout * 1000))
-        self = cls(client, connection)
+        self = cls(client, connection, timeout)
         try:
             try:
                 await client.bootstrap()
@@ -125,16 +127,24 @@ class KafkaClient:
         return leader if leader is not None and leader >= 0 else None
 
     async def refresh(self) -> None:
-        """Ask again who leads. Does not raise."""
-        await self._client.force_metadata_update()
+        """Ask again who leads; it may stay unknown. Raises LogClosed."""
+        self._raise_if_closed()
+        update = self._client.force_metadata_update()
+        await asyncio.wait(
+            [update, self._closed],
+            timeout=self._timeout,
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+        self._raise_if_closed()
 
     async def fetch(
         self, node: int, positions: Mapping[Place, int], how: Fetch
     ) -> dict[Place, Fetched]:
         """What there is from these offsets on, or comes while the broker waits.
 
-        Raises KafkaError if the request fails as a whole.
+        Raises KafkaError if the request fails as a whole, and LogClosed.
         """
+        self._raise_if_closed()
         places = {self._in_kafka(place): place for place in positions}
         wanted: dict[str, list[tuple[int, int, int]]] = {}
         for place, offset in positions.items():
@@ -151,7 +161,11 @@ class KafkaClient:
         }
 
     async def bounds(self, place: Place) -> tuple[int, int]:
-        """The offset of the oldest record, and that after the newest. Raises KafkaError."""
+        """The offset of the oldest record, and that after the newest.
+
+        Raises KafkaError, LogClosed.
+        """
+        self._raise_if_closed()
         return await self._offset(place, _EARLIEST), await self._offset(place, _LATEST)
 
     async def identity(self, topics: Sequence[KafkaTopic]) -> str:
@@ -167,8 +181,14 @@ class KafkaClient:
         return hashlib.sha256(content.encode()).hexdigest()[:32]
 
     async def close(self) -> None:
-        """Close the connections."""
+        """Close the connections. May be called twice."""
+        if not self._closed.done():
+            self._closed.set_result(None)
         await self._client.close()
+
+    def _raise_if_closed(self) -> None:
+        if self._closed.done():
+            raise LogClosed("The log is closed.")
 
     async def _offset(self, place: Place, which: int) -> int:
         node = self.leader(place)

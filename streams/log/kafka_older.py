@@ -1,6 +1,7 @@
 """Older records, which no tail holds any more: fetched when they are asked for."""
 
 import asyncio
+import logging
 from collections import OrderedDict
 from itertools import count
 from typing import Final
@@ -19,6 +20,8 @@ from streams.log.kafka_client import (
 )
 from streams.log.port import VOLATILE_TOPICS, LogRecord
 
+_logger = logging.getLogger(__name__)
+
 _FETCH: Final = Fetch(partition_bytes=1 << 20, total_bytes=1 << 20)
 _AHEAD: Final = 8  # fetches whose rest is kept, of about a MiB each, for who reads on
 
@@ -26,8 +29,8 @@ _AHEAD: Final = 8  # fetches whose rest is kept, of about a MiB each, for who re
 class OlderRecords:
     """Reads from any offset; what a fetch gives above the caller's limit is kept for the next."""
 
-    def __init__(self, client: KafkaClient, deadline: float) -> None:
-        """`deadline`: seconds after which a read that no broker answers fails."""
+    def __init__(self, client: KafkaClient, deadline: float | None) -> None:
+        """`deadline`: seconds after which a read that no broker answers fails, if at all."""
         self._client = client
         self._deadline = deadline
         self._ahead: OrderedDict[tuple[Place, int], list[LogRecord]] = OrderedDict()
@@ -51,8 +54,7 @@ class OlderRecords:
                 return await self._try_to_fetch(place, start)
         except TimeoutError as error:
             raise LogUnavailable(
-                f"No broker gave offset {start} of {place.topic}/{place.partition} "
-                f"within {self._deadline:g} s."
+                f"No broker gave offset {start} of {place.topic}/{place.partition}."
             ) from error
 
     async def _try_to_fetch(self, place: Place, start: int) -> list[LogRecord]:
@@ -69,8 +71,8 @@ class OlderRecords:
                     records = _records(place, start, fetched.batches)
                     if records:
                         return records
-            except KafkaError:
-                pass
+            except KafkaError as error:
+                _logger.warning("no broker gives %s/%s: %r", *place, error)
             await self._client.refresh()
             await asyncio.sleep(RETRY_SECONDS)
 

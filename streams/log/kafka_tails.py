@@ -130,15 +130,21 @@ class Tails:
 
     async def _poll(self, node: int) -> None:
         """Ask a broker for news until it leads nothing that is followed."""
+        silent = False
         try:
             while positions := self._positions(node):
                 try:
                     news = await self._client.fetch(node, positions, _POLL)
                 except KafkaError as error:
-                    _logger.warning("Kafka's node %s does not tell of news: %r", node, error)
+                    if not silent:
+                        _logger.warning("Kafka's node %s does not tell of news: %r", node, error)
+                    silent = True
                     await self._client.refresh()
                     await asyncio.sleep(RETRY_SECONDS)
                     continue
+                if silent:
+                    _logger.warning("Kafka's node %s tells of news again.", node)
+                silent = False
                 for place, fetched in news.items():
                     await self._take_up(place, fetched)
         finally:

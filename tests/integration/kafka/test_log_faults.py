@@ -8,7 +8,7 @@ import pytest
 
 from cluster.kafka import Broker, free_port
 from streams.kafka_connection import KafkaConnection
-from streams.log.errors import LogBusy, LogUnavailable
+from streams.log.errors import LogBusy, LogClosed, LogUnavailable
 from streams.log.kafka import KafkaLimits, KafkaLog
 from tests.support.kafka import topics_on
 
@@ -174,6 +174,27 @@ async def test_a_log_closes_while_the_broker_stands_still(
         await log.close()
     with pytest.raises(LogUnavailable):
         await late
+
+
+async def test_a_read_without_a_broker_ends_when_the_log_is_closed(
+    broker: Broker, connection: KafkaConnection
+) -> None:
+    log = await KafkaLog.open(connection)
+    older = await KafkaLog.open(connection)
+    await log.append("events", 0, [b"one"])
+    await older.end("events", 0)
+    await asyncio.to_thread(broker.kill)
+    reads = [
+        asyncio.create_task(older.read("events", 0, 0)),
+        asyncio.create_task(older.read("events", 1, 0)),
+    ]
+    await asyncio.wait(reads, timeout=0.5)
+    async with asyncio.timeout(SOON):
+        await log.close()
+        await older.close()
+        for read in reads:
+            with pytest.raises(LogClosed):
+                await read
 
 
 async def test_no_broker_is_said_at_once() -> None:
