@@ -3,7 +3,7 @@
 import runpy
 import sys
 
-MEASUREMENTS = ("log", "fold", "projections", "messages", "flat", "live", "soak")
+MEASUREMENTS = ("log", "fold", "projections", "postgres", "messages", "flat", "live", "soak")
 """The last one takes ten minutes."""
 
 

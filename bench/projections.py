@@ -53,17 +53,18 @@ class Story:
 
     def __init__(self) -> None:
         self.records = [codec.encode(Fence(decider="bench", at=START))]
-        self._versions: dict[str, int] = {}
+        self.versions: dict[str, int] = {}
         self._chats: list[tuple[str, str, str]] = []
         for number in range(ACCOUNTS):
             self._account(f"account{number}")
 
-    def talk(self) -> None:
-        """One message in one of the chats."""
+    def talk(self) -> str:
+        """One message in one of the chats; the account that it belongs to."""
         count = len(self.records)
         account, chat, visitor = self._chats[count * 7919 % len(self._chats)]
         content = TextContent(text=f"Hello, this is message {count}. How are you doing today?")
         self._decide(account, e.MessagePosted(content=content), chat=chat, visitor=visitor)
+        return account
 
     def _account(self, account: str) -> None:
         self._decide(account, e.AccountCreated(name=account, settings=AccountSettings()))
@@ -82,7 +83,7 @@ class Story:
         self, account: str, data: AnyEvent, *, chat: str | None = None, visitor: str = ""
     ) -> str:
         source = len(self.records) - 1
-        version = self._versions[account] = self._versions.get(account, 0) + 1
+        version = self.versions[account] = self.versions.get(account, 0) + 1
         id = event_id(START + source, version)
         actor = Actor(kind="visitor", id=visitor) if visitor else SYSTEM
         event = Event(
