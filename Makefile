@@ -14,13 +14,16 @@ LOCK     = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-anno
            --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format unit slow docs lock bench clean
+.PHONY: help run cluster test lint format unit slow docs lock bench clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(RUNTIME) ## Start Deskstream; its data is kept in ./data (ARGS="--help" tells what it takes)
 	@exec $(BIN)/deskstream serve $(ARGS)
+
+cluster: $(DEV) ## Start Kafka, PostgreSQL and two of each process of Deskstream, to try a cluster
+	@exec $(BIN)/python -m cluster.run
 
 test: lint unit slow ## Check everything, as CI does
 

@@ -62,11 +62,12 @@ async def _open_kafka(settings: Settings) -> tuple[Log, SnapshotStore]:
     from streams.cloudevents import headers_of
     from streams.kafka_connection import KafkaConnection
     from streams.log.kafka import KafkaLimits, KafkaLog
+    from streams.log.kafka_snapshots import KafkaSnapshots
 
     connection = KafkaConnection.of(settings)
     limits = KafkaLimits(record_bytes=settings.max_record)
     log = await KafkaLog.open(connection, limits=limits, headers=headers_of)
-    return log, FileSnapshots(settings.data / "snapshots", log=log.identity)
+    return log, KafkaSnapshots(connection, log.identity)
 
 
 async def open_rows(settings: Settings) -> Projections:

@@ -80,9 +80,9 @@ class Generations:
             return
         reason = await self._difference(self.current, log)
         if reason is not None:
-            await self.current.database.close()
-            self.current = None
+            different, self.current = self.current, None
             self._report(f"{self.place.name} {reason}")
+            await different.database.close()
 
     async def read(self, work: Callable[[Connection], Result]) -> Result:
         """Run `work` on the current rows. Raises NotReady or Damaged."""
