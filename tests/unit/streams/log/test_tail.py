@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from streams.log.errors import LogClosed
+from streams.log.errors import LogClosed, OffsetOutOfRange
 from streams.log.tail import Retention, Tail
 
 
@@ -61,3 +61,30 @@ async def test_closing_ends_every_wait() -> None:
     tail.close()
     with pytest.raises(LogClosed):
         await waiting
+
+
+async def test_a_leap_forgets_what_was_before_and_wakes_who_waits() -> None:
+    tail = Tail(0, Retention(records=10))
+    tail.add([b"a", b"b"])
+    waiting = asyncio.create_task(tail.wait(5))
+    await asyncio.sleep(0)
+    assert tail.waiting
+    tail.leap(7)
+    await waiting
+    assert (tail.first, tail.end, tail.waiting) == (7, 7, False)
+    assert tail.read(1, 10) is None
+    tail.add([b"c"])
+    assert [record.offset for record in tail.read(7, 10) or []] == [7]
+
+
+async def test_an_error_that_ends_it_is_what_everybody_gets() -> None:
+    tail = Tail(0, Retention())
+    waiting = asyncio.create_task(tail.wait(0))
+    await asyncio.sleep(0)
+    tail.close(OffsetOutOfRange("gone"))
+    assert tail.closed
+    for outcome in (waiting, tail.wait(0)):
+        with pytest.raises(OffsetOutOfRange, match="gone"):
+            await outcome
+    with pytest.raises(OffsetOutOfRange, match="gone"):
+        tail.read(0, 1)
