@@ -17,11 +17,14 @@ from streams.log.kafka import KafkaLog
 from streams.log.partitioner import partition_of
 from tests.support.kafka import require_kafka, topics_on
 from tests.support.process import ServerProcess, make_account
+from tests.support.rush import SPEED, Rush
 
 PARTITIONS = 4
 DIVIDED = re.compile(r"partitions to decide: \[(.*)\]")
 SESSION = 1.5
 """Seconds after which the group gives a killed decider's partitions to others."""
+
+SEED = 20_261_121
 
 PROPERTIES = {"group.min.session.timeout.ms": "1000"}
 
@@ -95,3 +98,21 @@ async def members_on(broker: Broker, directory: Path) -> AsyncIterator[Members]:
         yield members
     finally:
         await members.end()
+
+
+@asynccontextmanager
+async def rushed(
+    members: Members, who: Credentials, *, least: int, speed: float = SPEED
+) -> AsyncIterator[Rush]:
+    """A rush at the first process; clean in the end, with so many answers at least."""
+    rush = Rush(members.all[0].url, who, seed=SEED, speed=speed)
+    await rush.begin()
+    try:
+        yield rush
+        await rush.more(20, within=60)
+        await rush.end()
+    finally:
+        await rush.leave()
+    verdict = await members.verdict(rush.world.history)
+    assert verdict.clean, str(verdict)
+    assert verdict.checked["answers"] > least

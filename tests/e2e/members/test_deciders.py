@@ -3,29 +3,25 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from cluster.kafka import Broker
-from simulator.people import Credentials
 from streams.clock import SteadyClock
 from streams.decider import Decider
 from streams.deciders import Deciders
 from streams.log.kafka import KafkaLog
 from streams.log.snapshots import MemorySnapshots
 from streams.snapshotting import Snapshotting
-from tests.support.members import SESSION, Members, broker_of_its_own, members_on
+from tests.support.members import SEED, SESSION, broker_of_its_own, members_on, rushed
 from tests.support.process import make_account
-from tests.support.rush import SPEED, Rush
 
 pytestmark = pytest.mark.slow
 
 KILLS = 20
-SEED = 20_261_121
 PAUSE = 1.0
 TAKE_OVER_WITHIN = SESSION + 2.0
 
@@ -34,24 +30,6 @@ TAKE_OVER_WITHIN = SESSION + 2.0
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     with broker_of_its_own(tmp_path_factory.mktemp("kafka")) as running:
         yield running
-
-
-@asynccontextmanager
-async def rushed(
-    members: Members, who: Credentials, *, least: int, speed: float = SPEED
-) -> AsyncIterator[Rush]:
-    """A rush at the first process; clean in the end, with so many answers at least."""
-    rush = Rush(members.all[0].url, who, seed=SEED, speed=speed)
-    await rush.begin()
-    try:
-        yield rush
-        await rush.more(20, within=60)
-        await rush.end()
-    finally:
-        await rush.leave()
-    verdict = await members.verdict(rush.world.history)
-    assert verdict.clean, str(verdict)
-    assert verdict.checked["answers"] > least
 
 
 async def test_deciders_killed_twenty_times_mid_batch(broker: Broker, tmp_path: Path) -> None:
