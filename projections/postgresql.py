@@ -6,16 +6,13 @@ import logging
 import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any, TypeVar
 
-import msgspec
 import psycopg
-from sqlalchemy import URL, Connection, Engine, create_engine, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import URL, Connection, text
 
+from projections import postgresql_driver as driver
 from projections.database import Moved
-from projections.errors import Damaged, ProjectionError, Unwritable
 from projections.schema import SCHEMA
 
 Result = TypeVar("Result")
@@ -31,15 +28,21 @@ CHANNEL = f"{ROWS}_moved"
 NOTICE_BYTES = 7_000
 """Of one notification, which PostgreSQL bounds at 8,000."""
 
-CONNECT_WITHIN = 5
-"""Seconds that the server has to answer."""
-
 RETRY_AFTER = 0.5
-"""Seconds after which a lost connection is tried again."""
+"""Seconds after which a lost connection, or what others hold, is tried again."""
 
-_LEAD, _WRITE, _BUILD = (
-    zlib.crc32(f"{ROWS} {what}".encode()) - (1 << 31) for what in ("lead", "write", "build")
+QUIET = 5.0
+"""Seconds without news after which it is asked whether the connection is still there."""
+
+_LEAD, _WRITE, _BUILD, _SWITCH = (
+    zlib.crc32(f"{ROWS} {what}".encode()) - (1 << 31)
+    for what in ("lead", "write", "build", "switch")
 )
+"""Advisory locks: names of our own that processes hold, of which PostgreSQL keeps the book.
+
+_LEAD says who is to write a partition, _WRITE keeps two from doing it at once. Each transaction
+has a share of _SWITCH, so that none sees the tables of two generations.
+"""
 
 log_ = logging.getLogger(__name__)
 
@@ -48,10 +51,10 @@ class PostgresDatabase:
     """One schema, which is there. All methods belong to one event loop."""
 
     def __init__(self, url: URL, schema: str, readers: int) -> None:
-        self._writing = _engine(url, schema, 1, "READ COMMITTED")
-        self._reading = _engine(url, schema, readers, "REPEATABLE READ")
+        self._writing = driver.engine_for(url, schema, 1, driver.WRITING, _SWITCH)
+        self._reading = driver.engine_for(url, schema, readers, driver.READING, _SWITCH)
         self._leading: psycopg.Connection[Any] | None = None
-        self._url = _dsn(url)
+        self._url = driver.address_of(url)
         self._writer = ThreadPoolExecutor(1, "projections-write")
         self._readers = ThreadPoolExecutor(readers, "projections-read")
         self._leader = ThreadPoolExecutor(1, "projections-lead")
@@ -63,7 +66,7 @@ class PostgresDatabase:
 
         def job() -> Result:
             try:
-                return _within(self._writing, work)
+                return driver.within(self._writing, work)
             except BaseException:
                 if undo is not None:
                     undo()
@@ -73,7 +76,14 @@ class PostgresDatabase:
 
     async def read(self, work: Callable[[Connection], Result]) -> Result:
         """See Database.read."""
-        return await _run(self._readers, lambda: _within(self._reading, work))
+
+        def job() -> Result:
+            try:
+                return driver.within(self._reading, work)
+            except driver.Lost:  # a connection from before the server's restart
+                return driver.within(self._reading, work)
+
+        return await _run(self._readers, job)
 
     async def verify(self) -> None:
         """See Database.verify: PostgreSQL has checksums of its own."""
@@ -117,7 +127,7 @@ class PostgresDatabase:
     def _try_to_lead(self, partition: int) -> bool:
         try:
             if self._leading is None or self._leading.closed:
-                self._leading = _connect(self._url)
+                self._leading = driver.connect(self._url)
             row = self._leading.execute(
                 "SELECT pg_try_advisory_lock(%s, %s)", (_LEAD, partition)
             ).fetchone()
@@ -132,6 +142,7 @@ class PostgresPlace:
 
     def __init__(self, url: URL, readers: int) -> None:
         self._url = url
+        self._address = driver.address_of(url)
         self._readers = readers
         self._claim: psycopg.Connection[Any] | None = None
 
@@ -164,8 +175,10 @@ class PostgresPlace:
 
     async def claim(self) -> None:
         """See Place.claim."""
-        if self._claim is None:
+        while self._claim is None:
             self._claim = await asyncio.to_thread(self._claimed)
+            if self._claim is None:
+                await asyncio.sleep(RETRY_AFTER)
 
     async def release(self) -> None:
         """See Place.release."""
@@ -173,11 +186,14 @@ class PostgresPlace:
             await asyncio.to_thread(self._claim.close)
             self._claim = None
 
-    def _claimed(self) -> psycopg.Connection[Any]:
-        with _translated():
-            connection = _connect(_dsn(self._url))
-            connection.execute("SELECT pg_advisory_lock(%s, %s)", (_BUILD, 0))
+    def _claimed(self) -> psycopg.Connection[Any] | None:
+        with driver.translated():
+            connection = driver.connect(self._address)
+            row = connection.execute("SELECT pg_try_advisory_lock(%s)", (_BUILD,)).fetchone()
+        if row == (True,):
             return connection
+        connection.close()
+        return None
 
     async def clear_beside(self) -> None:
         """See Place.clear_beside."""
@@ -187,6 +203,7 @@ class PostgresPlace:
         """See Place.put_in_place: whoever reads the old rows finishes first."""
         await asyncio.to_thread(
             self._do,
+            f"SELECT pg_advisory_xact_lock({_SWITCH})",
             f"DROP SCHEMA IF EXISTS {ROWS} CASCADE",
             f"ALTER SCHEMA {BESIDE} RENAME TO {ROWS}",
         )
@@ -195,88 +212,36 @@ class PostgresPlace:
         """See Place.follow."""
         while True:
             try:
-                connection = await psycopg.AsyncConnection.connect(
-                    _dsn(self._url), autocommit=True, connect_timeout=CONNECT_WITHIN
-                )
+                connection = await psycopg.AsyncConnection.connect(self._address, autocommit=True)
                 async with connection:
-                    await connection.execute(f"LISTEN {CHANNEL}")
+                    await connection.execute(f"LISTEN {CHANNEL}".encode())
                     lost()
-                    async for notice in connection.notifies():
-                        moved(json.loads(notice.payload))
+                    while True:
+                        async for notice in connection.notifies(timeout=QUIET):
+                            moved(json.loads(notice.payload))
+                        await connection.execute("SELECT")
             except psycopg.Error as error:
                 log_.warning("projections: %s", error)
             await asyncio.sleep(RETRY_AFTER)
 
     def _ask(self, query: str, values: tuple[object, ...]) -> tuple[Any, ...]:
-        with _translated(), _connect(self._url_text) as connection:
+        with driver.translated(), driver.connect(self._address) as connection:
             row = connection.execute(query.encode(), values).fetchone()
         assert row is not None
         return tuple(row)
 
     def _do(self, *statements: str) -> None:
-        with _translated(), _connect(self._url_text) as connection, connection.transaction():
+        with (
+            driver.translated(),
+            driver.connect(self._address) as connection,
+            connection.transaction(),
+        ):
             for statement in statements:
                 connection.execute(statement.encode())
-
-    @property
-    def _url_text(self) -> str:
-        return _dsn(self._url)
-
-
-def _dsn(url: URL) -> str:
-    return url.set(drivername="postgresql").render_as_string(hide_password=False)
-
-
-def _connect(dsn: str) -> psycopg.Connection[Any]:
-    return psycopg.connect(dsn, autocommit=True, connect_timeout=CONNECT_WITHIN)
-
-
-def _engine(url: URL, schema: str, connections: int, isolation: str) -> Engine:
-    return create_engine(
-        url,
-        pool_size=connections,
-        max_overflow=0,
-        isolation_level=isolation,
-        connect_args={
-            "options": f"-c search_path={schema}",
-            "connect_timeout": CONNECT_WITHIN,
-        },
-    )
 
 
 async def _run(executor: ThreadPoolExecutor, work: Callable[[], Result]) -> Result:
     return await asyncio.get_running_loop().run_in_executor(executor, work)
-
-
-def _within(engine: Engine, work: Callable[[Connection], Result]) -> Result:
-    with _translated(), engine.begin() as connection:
-        return work(connection)
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except ProjectionError:
-        raise
-    except DBAPIError as error:
-        raise _meaning(error.orig) from error
-    except psycopg.Error as error:
-        raise _meaning(error) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Damaged(str(error)) from error
-
-
-_BROKEN = (psycopg.ProgrammingError, psycopg.IntegrityError, psycopg.DataError)
-"""What says that the tables or their rows are not what they were made to be."""
-
-
-def _meaning(error: BaseException | None) -> ProjectionError:
-    """What the driver's error says about the rows."""
-    message = str(error).strip()
-    if isinstance(error, psycopg.errors.InsufficientPrivilege):
-        return Unwritable(message)
-    return Damaged(message) if isinstance(error, _BROKEN) else Unwritable(message)
 
 
 def _notices(moved: Moved) -> Iterator[str]:

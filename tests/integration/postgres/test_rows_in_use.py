@@ -1,0 +1,120 @@
+"""Rows in PostgreSQL while they are read: odd questions, switches, builders that wait."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from projections.errors import NotReady
+from projections.postgresql import PostgresPlace
+from projections.projector import rebuild
+from projections.store import Projections
+from streams.log.memory import MemoryLog
+from tests.support import domain as d
+from tests.support.domain import ACCOUNT, World, given
+from tests.support.postgres import database_for
+from tests.support.stories import a_day, records, viewers
+
+pytestmark = pytest.mark.postgres
+
+BUILDS = 8
+READERS = 4
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    """A day of the domain."""
+    return a_day()
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    """A database of the test's own."""
+    return database_for(tmp_path)
+
+
+@pytest.fixture
+async def rows(url: str, world: World) -> AsyncIterator[Projections]:
+    """The rows of that day."""
+    opened = await Projections.open(url)
+    await rebuild(await log_of(world), opened)
+    yield opened
+    await opened.close()
+
+
+async def log_of(world: World) -> MemoryLog:
+    """A log with all that happened."""
+    log = MemoryLog(partitions=1)
+    await log.append("events", 0, records(world.decisions))
+    return log
+
+
+async def test_questions_with_nul_find_nothing_and_harm_nothing(
+    rows: Projections, world: World
+) -> None:
+    ana = viewers(world)["ana"]
+    assert await rows.credentials(ACCOUNT, "a\0b") is None
+    assert await rows.chat(ana, "\0") is None
+    assert (await rows.messages(ana, chat="\0")).items == []
+    assert rows.generations.fault is None
+
+
+async def test_a_login_with_nul_is_kept(url: str) -> None:
+    world = given(d.operator("a\0b", "admin")).world
+    opened = await Projections.open(url)
+    await rebuild(await log_of(world), opened)
+    logins = [operator.login for operator in (await opened.operators(ACCOUNT)).items]
+    assert any("\0" in login for login in logins)
+    await opened.close()
+
+
+async def test_readers_never_notice_a_switch(url: str, rows: Projections, world: World) -> None:
+    ana = viewers(world)["ana"]
+    before = await rows.state_for(ana)
+    other = await Projections.open(url)
+    building = True
+
+    async def read() -> int:
+        reads = 0
+        while building:
+            assert await other.state_for(ana) == before
+            reads += 1
+        return reads
+
+    reading = [asyncio.create_task(read()) for _ in range(READERS)]
+    try:
+        for _ in range(BUILDS):
+            await rebuild(await log_of(world), rows)
+    finally:
+        building = False
+        counts = await asyncio.gather(*reading)
+        await other.close()
+    assert min(counts) > BUILDS
+    assert other.generations.fault is None
+
+
+async def test_rows_that_are_not_built_yet_are_not_read(url: str, world: World) -> None:
+    reader, builder = await Projections.open(url), await Projections.open(url)
+    with pytest.raises(NotReady):
+        await reader.version(ACCOUNT)
+    await rebuild(await log_of(world), builder)
+    assert await reader.version(ACCOUNT) == world.decisions[-1].version
+    await reader.close()
+    await builder.close()
+
+
+async def test_who_waits_to_build_can_be_ended(rows: Projections) -> None:
+    first = rows.generations.place
+    assert isinstance(first, PostgresPlace)
+    second = PostgresPlace(first._url, 1)
+    await first.claim()
+    waiting = asyncio.create_task(second.claim())
+    done, _ = await asyncio.wait({waiting}, timeout=0.1)
+    assert not done
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    await first.release()
+    await second.claim()
+    await second.release()
