@@ -18,7 +18,6 @@ from aiokafka.errors import (
     UnknownTopicOrPartitionError,
     for_code,
 )
-from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.protocol.offset import OffsetRequest
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import TopicPartition
@@ -26,6 +25,7 @@ from aiokafka.structs import TopicPartition
 from streams.kafka_connection import KafkaConnection, KafkaTopic
 from streams.log.errors import LogClosed, LogMisfit, LogUnavailable
 from streams.log.kafka_ids import TopicIdsRequest
+from streams.log.kafka_session import Fetch, FetchSession, single_request
 
 RETRY_SECONDS: Final = 0.1
 
@@ -61,14 +61,6 @@ class Decoded(NamedTuple):
 
     runs: list[Run]
     end: int
-
-
-class Fetch(NamedTuple):
-    """How to fetch: how long a broker waits for news, and how much it gives."""
-
-    wait_seconds: float = 0.0
-    partition_bytes: int = 1 << 20
-    total_bytes: int = 8 << 20
 
 
 class KafkaClient:
@@ -138,22 +130,27 @@ class KafkaClient:
         self._raise_if_closed()
 
     async def fetch(
-        self, node: int, positions: Mapping[Place, int], how: Fetch
+        self,
+        node: int,
+        positions: Mapping[Place, int],
+        how: Fetch,
+        session: FetchSession | None = None,
     ) -> dict[Place, Fetched]:
         """What there is from these offsets on, or comes while the broker waits.
+
+        In a session what has no news is left out.
 
         Raises KafkaError if the request fails as a whole, and LogClosed.
         """
         self._raise_if_closed()
         places = {self._in_kafka(place): place for place in positions}
-        wanted: dict[str, list[tuple[int, int, int]]] = {}
-        for place, offset in positions.items():
-            name = self._connection.topic(place.topic)
-            wanted.setdefault(name, []).append((place.partition, offset, how.partition_bytes))
-        request = FetchRequest(
-            int(how.wait_seconds * 1000), 1, how.total_bytes, _UNCOMMITTED, [*wanted.items()]
-        )
-        response: Any = await self._client.send(node, request)
+        named = {kafka: positions[place] for kafka, place in places.items()}
+        if session is None:
+            response: Any = await self._client.send(node, single_request(named, how))
+        else:
+            response = await self._client.send(node, session.request(named, how))
+            if not session.answered(response):
+                return {}
         return {
             places[TopicPartition(topic, partition)]: Fetched(for_code(code), rest[-1] or b"")
             for topic, partitions in response.topics

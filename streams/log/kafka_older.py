@@ -12,12 +12,12 @@ from streams.log.errors import Damage, LogAltered, LogTorn, LogUnavailable
 from streams.log.kafka_client import (
     RETRY_SECONDS,
     CorruptBatch,
-    Fetch,
     Fetched,
     KafkaClient,
     Place,
     decode,
 )
+from streams.log.kafka_session import Fetch
 from streams.log.port import VOLATILE_TOPICS, LogRecord
 
 _logger = logging.getLogger(__name__)

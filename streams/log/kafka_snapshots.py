@@ -17,12 +17,12 @@ from streams.kafka_connection import KafkaConnection
 from streams.log.errors import LogError, LogMisfit
 from streams.log.kafka_client import (
     CorruptBatch,
-    Fetch,
     KafkaClient,
     Place,
     decode,
     unavailable_after,
 )
+from streams.log.kafka_session import Fetch
 from streams.log.snapshots import Snapshot
 
 _logger = logging.getLogger(__name__)

@@ -11,12 +11,12 @@ from streams.log.errors import Damage, LogAltered, LogClosed, LogTorn
 from streams.log.kafka_client import (
     RETRY_SECONDS,
     CorruptBatch,
-    Fetch,
     Fetched,
     KafkaClient,
     Place,
     decode,
 )
+from streams.log.kafka_session import Fetch, FetchSession
 from streams.log.port import VOLATILE_TOPICS
 from streams.log.tail import Retention, Tail
 
@@ -131,14 +131,16 @@ class Tails:
     async def _poll(self, node: int) -> None:
         """Ask a broker for news until it leads nothing that is followed."""
         silent = False
+        session = FetchSession()
         try:
             while positions := self._positions(node):
                 try:
-                    news = await self._client.fetch(node, positions, _POLL)
+                    news = await self._client.fetch(node, positions, _POLL, session)
                 except KafkaError as error:
                     if not silent:
                         _logger.warning("Kafka's node %s does not tell of news: %r", node, error)
                     silent = True
+                    session = FetchSession()
                     await self._client.refresh()
                     await asyncio.sleep(RETRY_SECONDS)
                     continue
