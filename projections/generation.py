@@ -111,5 +111,6 @@ class Generation:
             return
         self.database.guard(connection, partition)
         stored = positions.read(connection).get(partition) or Position(Acceptance(), "")
-        if stored.acceptance.offset != self.position(partition).acceptance.offset:
+        known = self.position(partition)
+        if (stored.acceptance.offset, stored.digest) != (known.acceptance.offset, known.digest):
             raise Overtaken(partition)

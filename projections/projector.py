@@ -7,6 +7,7 @@ from contextlib import suppress
 
 from projections.errors import Damaged, Hole, NotReady, Overtaken, Unwritable
 from projections.generation import Generation
+from projections.leading import lead
 from projections.store import Projections
 from streams.log.port import Log
 
@@ -20,7 +21,7 @@ LULL = 0.05
 """Seconds between batches while nobody waits for the rows: fewer, larger transactions."""
 
 LOOK_EVERY = 1.0
-"""Seconds between looks whether another process still writes a partition."""
+"""Seconds between looks whether somebody has dropped or changed what is shared."""
 
 SHARED_LULL = 0.005
 """The same where other processes read, and nobody here knows who waits."""
@@ -256,9 +257,7 @@ class Projector:
 
     async def _lead(self, generation: Generation, partition: int) -> None:
         """Wait until this process is to write the partition; until then another does."""
-        while not await generation.database.try_to_lead(partition):
-            self._caught_up(partition)
-            await asyncio.sleep(LOOK_EVERY)
+        await lead(self._log, generation, partition, lambda: self._caught_up(partition))
         while generation.database.shared:
             try:
                 return await generation.take_over(partition)

@@ -9,7 +9,17 @@ from msgspec.structs import replace
 from sqlalchemy import Connection, make_url
 from sqlalchemy.exc import ArgumentError
 
-from projections import accounts, chats, desks, events, groups, messages, operators, visitors
+from projections import (
+    accounts,
+    chats,
+    desks,
+    events,
+    groups,
+    messages,
+    operators,
+    positions,
+    visitors,
+)
 from projections.accounts import Head
 from projections.database import Place
 from projections.errors import NotReady
@@ -90,12 +100,11 @@ class Projections:
         The caller's own copies: whoever reads on from there changes them.
         """
         current = self.generations.current
+        reached = current.positions if current is not None else {}
         if current is not None and current.database.shared:
-            await current.load()
-        positions = current.positions if current is not None else {}
-        return {
-            partition: replace(position.acceptance) for partition, position in positions.items()
-        }
+            # What others have written is theirs: this process goes on from what it has in memory.
+            reached = await self._read(positions.read)
+        return {partition: replace(position.acceptance) for partition, position in reached.items()}
 
     async def reached(self, account: str, version: int, timeout: float) -> bool:
         """Wait until the rows have this version; False when `timeout` seconds are over first."""

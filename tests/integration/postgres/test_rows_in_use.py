@@ -2,24 +2,27 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from projections.errors import NotReady
+from projections import leading
+from projections.errors import NotReady, Overtaken
 from projections.postgresql import PostgresPlace
-from projections.projector import rebuild
+from projections.projector import Projector, rebuild
 from projections.store import Projections
 from streams.log.memory import MemoryLog
 from tests.support import domain as d
 from tests.support.domain import ACCOUNT, World, given
 from tests.support.postgres import database_for
-from tests.support.stories import a_day, records, viewers
+from tests.support.stories import a_day, of_account, records, viewers
 
 pytestmark = pytest.mark.postgres
 
 BUILDS = 8
 READERS = 4
+WAIT = 20.0
 
 
 @pytest.fixture(scope="module")
@@ -43,9 +46,9 @@ async def rows(url: str, world: World) -> AsyncIterator[Projections]:
     await opened.close()
 
 
-async def log_of(world: World) -> MemoryLog:
-    """A log with all that happened."""
-    log = MemoryLog(partitions=1)
+async def log_of(world: World, *, partitions: int = 1) -> MemoryLog:
+    """A log with all that happened, on its first partition."""
+    log = MemoryLog(partitions=partitions)
     await log.append("events", 0, records(world.decisions))
     return log
 
@@ -118,3 +121,40 @@ async def test_who_waits_to_build_can_be_ended(rows: Projections) -> None:
     await first.release()
     await second.claim()
     await second.release()
+
+
+async def test_who_stands_still_is_replaced_and_does_no_harm(
+    url: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leading, "PATIENCE", 0.2)
+    monkeypatch.setattr(leading, "LOOK_EVERY", 0.05)
+    log, rows = await log_of(world, partitions=2), await Projections.open(url)
+    await rebuild(log, rows)
+    still = rows.generations.current
+    assert still is not None
+    assert await still.database.try_to_lead(1)
+    version = world.decisions[-1].version
+    async with following(url, log) as other:
+        await log.append("events", 1, records(of_account(world.decisions, "other")))
+        assert await other.reached("other", version, WAIT)
+        late = await log.read("events", 1, 0, 100)
+        with pytest.raises(Overtaken):
+            await still.take(1, late)
+        assert (await rows.positions())[1].offset == await log.end("events", 1)
+        with pytest.raises(Overtaken):  # whatever was asked meanwhile
+            await still.take(1, late)
+        assert len(await rows.events_after("other", 0)) == version
+    await rows.close()
+
+
+@asynccontextmanager
+async def following(url: str, log: MemoryLog) -> AsyncIterator[Projections]:
+    """Another process that would write the rows."""
+    opened = await Projections.open(url)
+    running = asyncio.create_task(Projector(log, opened, retry_after=0).run())
+    try:
+        yield opened
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await opened.close()
