@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from itertools import pairwise
@@ -66,7 +67,8 @@ def _corpus() -> Traversable:
     return files("chatterbot_corpus").joinpath("data")
 
 
-def _read(language: str) -> list[Script]:
+@cache
+def _read(language: str) -> tuple[Script, ...]:
     folder = _corpus().joinpath(language)
     if not language.isalpha() or not folder.is_dir():
         raise NoDialogue(f"No dialogue in {language!r}; there is {', '.join(languages())}.")
@@ -77,7 +79,7 @@ def _read(language: str) -> list[Script]:
             scripts += _parse(language, entry.read_text(encoding="utf-8"))
     if not scripts:
         raise NoDialogue(f"The corpus has no conversation in {language!r}.")
-    return scripts
+    return tuple(scripts)
 
 
 def _parse(language: str, text: str) -> list[Script]:
