@@ -17,7 +17,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 
 from streams.cloudevents import key_of
 from streams.kafka_connection import KafkaConnection, KafkaTopic
-from streams.log.errors import LogBusy, LogClosed, LogUnavailable, RecordTooLarge
+from streams.log.errors import LogBusy, LogClosed, LogError, LogUnavailable, RecordTooLarge
 from streams.log.kafka_client import RETRY_SECONDS, Place
 from streams.log.tail import Tail
 
@@ -193,9 +193,9 @@ class Appender:
                 await tail.wait(end - 1)
         except TimeoutError:
             self._fail(appends, LogUnavailable("It is on the log, and cannot be read yet."))
-        except LogClosed:
-            self._resolve(appends, first)
-        else:
+        except LogError:
+            pass  # nothing more can be read of this partition; it is on the log all the same
+        finally:
             self._resolve(appends, first)
 
     def _resolve(self, appends: list[_Append], offset: int) -> None:
