@@ -260,4 +260,5 @@ def _place(url: str, readers: int) -> Place:
         from projections.postgresql import PostgresPlace  # it takes 0.1 s to load
 
         return PostgresPlace(parsed, readers)
-    raise ValueError(f"rows are kept at sqlite:/// or postgresql+psycopg://, not at {url}")
+    shown = parsed.render_as_string(hide_password=True)
+    raise ValueError(f"rows are kept at sqlite:/// or postgresql+psycopg://, not at {shown}")

@@ -74,6 +74,9 @@ async def test_other_databases_are_refused() -> None:
         await Projections.open("mysql://localhost/deskstream")
     with pytest.raises(ValueError, match="not at sqlite"):
         await Projections.open("sqlite://")
+    with pytest.raises(ValueError, match="ana:\\*\\*\\*@") as refused:
+        await Projections.open("postgresql://ana:hidden@localhost/deskstream")
+    assert "hidden" not in str(refused.value)
 
 
 async def test_a_directory_that_is_not_there_is_reported_at_the_start(tmp_path: Path) -> None:
