@@ -28,7 +28,7 @@ CONNECT_WITHIN = 10.0
 SILENT_FOR = 60.0
 """Seconds without a byte after which a stream counts as lost; heartbeats come more often."""
 
-POLL_WAIT = 5.0
+POLL_WAIT = 1.0
 
 HIGH, LOW = 2_000, 200
 """WebSocket messages not taken yet, at which reading pauses and goes on."""

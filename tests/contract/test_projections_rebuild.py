@@ -20,6 +20,7 @@ from schemas.decisions import Decision
 from schemas.refusals import MalformedRecord
 from streams.acceptance import Acceptance
 from streams.log.memory import MemoryLog
+from tests.contract.projection_adapters import ADAPTERS, Kept
 from tests.support.domain import ACCOUNT, World
 from tests.support.stories import a_day, of_account, records, viewers
 
@@ -33,9 +34,15 @@ def world() -> World:
     return a_day()
 
 
+@pytest.fixture(params=sorted(ADAPTERS))
+def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Kept:
+    """Where the projections of this test are kept."""
+    return ADAPTERS[request.param](tmp_path)
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Where the projections of this test are kept."""
+    """The file, where that is the matter."""
     return tmp_path / "projections.sqlite3"
 
 
@@ -61,9 +68,9 @@ async def sound(projector: Projector) -> None:
 
 
 @asynccontextmanager
-async def following(log: MemoryLog, path: Path) -> AsyncIterator[tuple[Projections, Projector]]:
+async def following(log: MemoryLog, url: str) -> AsyncIterator[tuple[Projections, Projector]]:
     """Projections that have caught up, with the projector that keeps them so."""
-    projections = await Projections.open(f"sqlite:///{path}")
+    projections = await Projections.open(url)
     projector = Projector(log, projections, lull=0, retry_after=0)
     running = asyncio.create_task(projector.run())
     ready = asyncio.create_task(sound(projector))
@@ -98,27 +105,19 @@ def heard(text: str) -> Iterator[asyncio.Event]:
         logger.removeHandler(ear)
 
 
-def execute(path: Path, *statements: str) -> None:
-    """What somebody else does to the file."""
-    with closing(sqlite3.connect(path)) as connection:
-        for statement in statements:
-            connection.execute(statement)
-        connection.commit()
-
-
 async def state(projections: Projections, world: World) -> object:
     """What an admin sees."""
     return await projections.state_for(viewers(world)["ana"])
 
 
-async def caught_up(log: MemoryLog, path: Path, world: World) -> object:
+async def caught_up(log: MemoryLog, url: str, world: World) -> object:
     """What an admin sees once the projections have caught up."""
-    async with following(log, path) as (projections, _):
+    async with following(log, url) as (projections, _):
         return await state(projections, world)
 
 
-async def test_the_rows_follow_the_log(path: Path, log: MemoryLog, world: World) -> None:
-    async with following(log, path) as (projections, projector):
+async def test_the_rows_follow_the_log(kept: Kept, log: MemoryLog, world: World) -> None:
+    async with following(log, kept.url) as (projections, projector):
         assert await projections.version(ACCOUNT) == world.decisions[-1].version
         await log.append("events", 1, records(of_account(world.decisions, "other")))
         assert await projections.reached("other", world.decisions[-1].version, WAIT)
@@ -126,19 +125,19 @@ async def test_the_rows_follow_the_log(path: Path, log: MemoryLog, world: World)
         assert projector.ready.is_set()
 
 
-async def test_decisions_that_do_not_count_are_passed_over(path: Path, world: World) -> None:
+async def test_decisions_that_do_not_count_are_passed_over(kept: Kept, world: World) -> None:
     zombie = records(world.decisions)
     log = await log_of(world.decisions)
     await log.append("events", 0, zombie[5:8])
-    async with following(log, path) as (projections, projector):
+    async with following(log, kept.url) as (projections, projector):
         assert await projections.version(ACCOUNT) == world.decisions[-1].version
         assert projector.ignored == 3
 
 
 async def test_a_new_file_for_an_old_log_is_read_when_it_has_caught_up(
-    path: Path, log: MemoryLog, world: World
+    kept: Kept, log: MemoryLog, world: World
 ) -> None:
-    projections = await Projections.open(f"sqlite:///{path}")
+    projections = await Projections.open(kept.url)
     await projections.generations.compare(log)
     with pytest.raises(NotReady):
         await projections.version(ACCOUNT)
@@ -150,9 +149,9 @@ async def test_a_new_file_for_an_old_log_is_read_when_it_has_caught_up(
     await projections.close()
 
 
-async def test_a_rebuild_tells_how_far_it_is(path: Path, log: MemoryLog) -> None:
+async def test_a_rebuild_tells_how_far_it_is(kept: Kept, log: MemoryLog) -> None:
     told: list[tuple[int, int]] = []
-    projections = await Projections.open(f"sqlite:///{path}")
+    projections = await Projections.open(kept.url)
     await rebuild(log, projections, lambda done, total: told.append((done, total)))
     end = await log.end("events", 0)
     assert told[-1] == (end, end)
@@ -160,9 +159,9 @@ async def test_a_rebuild_tells_how_far_it_is(path: Path, log: MemoryLog) -> None
 
 
 async def test_rows_are_built_anew_on_request_while_they_are_followed(
-    path: Path, log: MemoryLog, world: World
+    kept: Kept, log: MemoryLog, world: World
 ) -> None:
-    async with following(log, path) as (projections, projector):
+    async with following(log, kept.url) as (projections, projector):
         before = projections.generations.current
         projector.renew()
         await log.append("events", 1, records(of_account(world.decisions, "other")))
@@ -175,12 +174,11 @@ async def test_rows_are_built_anew_on_request_while_they_are_followed(
         assert await projections.version("other") == world.decisions[-1].version
 
 
-async def test_a_deleted_file_is_built_anew(path: Path, log: MemoryLog, world: World) -> None:
-    before = await caught_up(log, path, world)
-    for file in path.parent.iterdir():
-        file.unlink()
-    assert await caught_up(log, path, world) == before
-    assert [file.name for file in path.parent.iterdir()] == [path.name]
+async def test_a_deleted_file_is_built_anew(kept: Kept, log: MemoryLog, world: World) -> None:
+    before = await caught_up(log, kept.url, world)
+    kept.remove()
+    assert await caught_up(log, kept.url, world) == before
+    assert kept.nothing_beside()
 
 
 def _first_page(path: Path) -> None:
@@ -205,7 +203,8 @@ def _empty(path: Path) -> None:
 
 def _another_kind(path: Path) -> None:
     path.unlink()
-    execute(path, "CREATE TABLE other (x)")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE other (x)")
 
 
 @pytest.mark.parametrize("harm", [_first_page, _any_page, _half, _empty, _another_kind])
@@ -216,18 +215,18 @@ async def test_a_damaged_file_is_built_anew(
     harm: Callable[[Path], None],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    before = await caught_up(log, path, world)
+    before = await caught_up(log, f"sqlite:///{path}", world)
     harm(path)
-    assert await caught_up(log, path, world) == before
+    assert await caught_up(log, f"sqlite:///{path}", world) == before
     assert "building them anew" in caplog.text
 
 
 async def test_damage_found_while_reading_is_mended_while_running(
-    path: Path, log: MemoryLog, world: World
+    kept: Kept, log: MemoryLog, world: World
 ) -> None:
-    async with following(log, path) as (projections, _):
+    async with following(log, kept.url) as (projections, _):
         before = await state(projections, world)
-        execute(path, "UPDATE chats SET view = '{'")
+        kept.execute("UPDATE chats SET view = '{'")
         with heard("built anew") as mended:
             with pytest.raises(Damaged, match="chats"):
                 await state(projections, world)
@@ -243,80 +242,80 @@ async def test_an_older_copy_catches_up(
     await short.append("events", 0, records(world.decisions)[:30])
     short._identity = log.identity  # an earlier moment of the same log
     older = tmp_path / "older"
-    await caught_up(short, older, world)
-    newest = await caught_up(log, path, world)
+    await caught_up(short, f"sqlite:///{older}", world)
+    newest = await caught_up(log, f"sqlite:///{path}", world)
     caplog.clear()
     shutil.copy(older, path)
-    assert await caught_up(log, path, world) == newest
+    assert await caught_up(log, f"sqlite:///{path}", world) == newest
     assert "building" not in caplog.text
 
 
 async def test_rows_of_a_longer_log_are_thrown_away(
-    path: Path, world: World, caplog: pytest.LogCaptureFixture
+    kept: Kept, world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     long, short = await log_of(world.decisions), MemoryLog(partitions=2)
     await short.append("events", 0, records(world.decisions)[:30])
     short._identity = long.identity
-    await caught_up(long, path, world)
-    async with following(short, path) as (projections, _):
+    await caught_up(long, kept.url, world)
+    async with following(short, kept.url) as (projections, _):
         assert await projections.version(ACCOUNT) == world.decisions[28].version
     assert "made from a longer log (partition 0" in caplog.text
 
 
 async def test_rows_of_another_log_are_thrown_away(
-    path: Path, log: MemoryLog, world: World, caplog: pytest.LogCaptureFixture
+    kept: Kept, log: MemoryLog, world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await caught_up(log, path, world)
+    await caught_up(log, kept.url, world)
     other = await log_of(of_account(world.decisions, "other"))
-    async with following(other, path) as (projections, _):
+    async with following(other, kept.url) as (projections, _):
         assert await projections.version(ACCOUNT) == 0
         assert await projections.version("other") == world.decisions[-1].version
     assert "made from another log" in caplog.text
 
 
 async def test_a_log_that_was_written_otherwise_is_noticed(
-    path: Path, log: MemoryLog, world: World, caplog: pytest.LogCaptureFixture
+    kept: Kept, log: MemoryLog, world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await caught_up(log, path, world)
+    await caught_up(log, kept.url, world)
     other = await log_of(of_account(world.decisions, "other"))
     other._identity = log.identity
-    async with following(other, path) as (projections, _):
+    async with following(other, kept.url) as (projections, _):
         assert await projections.version(ACCOUNT) == 0
     assert "made from another log (partition 0, offset" in caplog.text
 
 
 async def test_another_schema_is_built_beside_the_old_one_while_chats_go_on(
-    path: Path, world: World, monkeypatch: pytest.MonkeyPatch
+    kept: Kept, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     half = len(world.decisions) // 2
     all_records = records(world.decisions)
     log = MemoryLog(partitions=1)
     await log.append("events", 0, all_records[: half + 1])
-    before = await caught_up(log, path, world)
+    before = await caught_up(log, kept.url, world)
     for module in (generation, generations):
         monkeypatch.setattr(module, "SCHEMA", 2)
 
-    projections = await Projections.open(f"sqlite:///{path}")
+    projections = await Projections.open(kept.url)
     assert await state(projections, world) == before, "the old rows are read meanwhile"
     await projections.close()
 
-    async with following(log, path) as (projections, _):
+    async with following(log, kept.url) as (projections, _):
         for record in all_records[half + 1 :]:
             await log.append("events", 0, [record])
         assert await projections.reached(ACCOUNT, world.decisions[-1].version, WAIT)
         assert projections.generations.fault is None
-    reopened = await Projections.open(f"sqlite:///{path}")
+    reopened = await Projections.open(kept.url)
     assert reopened.generations.fault is None
     await reopened.close()
 
 
 async def test_whoever_waits_is_woken_by_new_rows_too(
-    path: Path, world: World, monkeypatch: pytest.MonkeyPatch
+    kept: Kept, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     short, log = await log_of(world.decisions[:10]), await log_of(world.decisions)
     log._identity = short.identity
-    await caught_up(short, path, world)
-    projections = await Projections.open(f"sqlite:///{path}")
+    await caught_up(short, kept.url, world)
+    projections = await Projections.open(kept.url)
     waiting = asyncio.create_task(projections.reached(ACCOUNT, 50, WAIT))
     await rebuild(log, projections)
     assert await waiting
@@ -324,9 +323,9 @@ async def test_whoever_waits_is_woken_by_new_rows_too(
 
 
 async def test_rows_are_built_anew_on_request_while_chats_go_on(
-    path: Path, log: MemoryLog, world: World
+    kept: Kept, log: MemoryLog, world: World
 ) -> None:
-    async with following(log, path) as (projections, projector):
+    async with following(log, kept.url) as (projections, projector):
         before = await state(projections, world)
         old = projections.generations.current
         with heard("built anew") as built:
@@ -342,7 +341,7 @@ async def test_rows_are_built_anew_on_request_while_chats_go_on(
 async def test_rows_that_cannot_be_built_anew_now_leave_the_old_ones_followed(
     path: Path, log: MemoryLog, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with following(log, path) as (projections, projector):
+    async with following(log, f"sqlite:///{path}") as (projections, projector):
         place = projections.generations.place
         assert isinstance(place, SqlitePlace)
         beside = place.beside
@@ -357,11 +356,11 @@ async def test_rows_that_cannot_be_built_anew_now_leave_the_old_ones_followed(
 
 
 async def test_old_rows_that_the_new_code_cannot_read_are_not_shown(
-    path: Path, log: MemoryLog, world: World
+    kept: Kept, log: MemoryLog, world: World
 ) -> None:
-    await caught_up(log, path, world)
-    execute(path, "UPDATE meta SET value = '0' WHERE name = 'schema'", "DROP TABLE chats")
-    projections = await Projections.open(f"sqlite:///{path}")
+    await caught_up(log, kept.url, world)
+    kept.execute("UPDATE meta SET value = '0' WHERE name = 'schema'", "DROP TABLE chats")
+    projections = await Projections.open(kept.url)
     with pytest.raises(NotReady):
         await state(projections, world)
     assert await projections.version(ACCOUNT) == world.decisions[-1].version
@@ -369,32 +368,31 @@ async def test_old_rows_that_the_new_code_cannot_read_are_not_shown(
 
 
 async def test_a_hole_is_healed_from_the_log(
-    path: Path, log: MemoryLog, world: World, caplog: pytest.LogCaptureFixture
+    kept: Kept, log: MemoryLog, world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    whole = await caught_up(log, path, world)
+    whole = await caught_up(log, kept.url, world)
     short = world.decisions[:30]
-    for file in path.parent.iterdir():
-        file.unlink()
+    kept.remove()
     half = await log_of(short)
     half._identity = log.identity
-    await caught_up(half, path, world)
+    await caught_up(half, kept.url, world)
     # The position says more than the rows have.
     ahead = codec.digest(records(world.decisions)[50])
-    execute(path, f"UPDATE positions SET source = 49, next = 51, digest = '{ahead}'")
-    assert await caught_up(log, path, world) == whole
+    kept.execute(f"UPDATE positions SET source = 49, next = 51, digest = '{ahead}'")
+    assert await caught_up(log, kept.url, world) == whole
     assert "reading partition 0 again" in caplog.text
 
 
-async def test_a_hole_in_the_log_itself_stops_the_projector(path: Path, world: World) -> None:
+async def test_a_hole_in_the_log_itself_stops_the_projector(kept: Kept, world: World) -> None:
     log = await log_of([*world.decisions[:20], *world.decisions[21:]])
     with pytest.raises(Hole):
-        await caught_up(log, path, world)
-    assert not path.with_name(path.name + ".rebuild").exists()
+        await caught_up(log, kept.url, world)
+    assert kept.nothing_beside()
 
 
-async def test_a_hole_that_the_log_has_too_is_healed_only_once(path: Path, world: World) -> None:
+async def test_a_hole_that_the_log_has_too_is_healed_only_once(kept: Kept, world: World) -> None:
     log = MemoryLog(partitions=1)
-    projections = await Projections.open(f"sqlite:///{path}")
+    projections = await Projections.open(kept.url)
     projector = Projector(log, projections, lull=0)
     running = asyncio.create_task(projector.run())
     await projector.ready.wait()
@@ -404,17 +402,17 @@ async def test_a_hole_that_the_log_has_too_is_healed_only_once(path: Path, world
     await projections.close()
 
 
-async def test_newer_code_s_record_stops_the_projector(path: Path, world: World) -> None:
+async def test_newer_code_s_record_stops_the_projector(kept: Kept, world: World) -> None:
     log = await log_of(world.decisions)
     await log.append("events", 0, [b'{"type":"fence","of":"newer code"}'])
     with pytest.raises(MalformedRecord):
-        await caught_up(log, path, world)
+        await caught_up(log, kept.url, world)
 
 
 async def test_a_store_that_takes_no_writes_is_tried_again(
     path: Path, log: MemoryLog, world: World
 ) -> None:
-    async with following(log, path) as (projections, _):
+    async with following(log, f"sqlite:///{path}") as (projections, _):
         await _limit_pages(projections, 1)
         with heard("partition 1 waits: database or disk is full") as refused:
             await log.append("events", 1, records(of_account(world.decisions, "other")))
