@@ -6,9 +6,11 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from api.cli import app
+from api.storage import Storage
 from streams import topics
 from streams.kafka_connection import KafkaConnection
 from streams.log.errors import LogMisfit
+from streams.settings import load_settings
 from tests.support.kafka import topics_at_once, topics_for
 
 
@@ -68,3 +70,15 @@ async def test_the_check_at_a_start_names_all_that_is_wrong(directory: Path) -> 
     with pytest.raises(LogMisfit) as refusal:
         await topics.check(connection, topics.Layout(3))
     assert str(refusal.value).count("it has 2 partitions and should have 3") == 5
+
+
+async def test_a_process_does_not_start_with_topics_that_are_wrong(
+    directory: Path, tmp_path: Path
+) -> None:
+    connection = await topics_for(directory, 2)
+    brokers = {"kafka": connection.bootstrap, "kafka_prefix": connection.prefix}
+    wrong = load_settings(data=tmp_path / "data", partitions=3, **brokers)
+    with pytest.raises(LogMisfit, match="events: it has 2 partitions and should have 3"):
+        await Storage.open(wrong, rows=False)
+    right = load_settings(data=tmp_path / "data", partitions=2, **brokers)
+    await (await Storage.open(right, rows=False)).close()
