@@ -75,6 +75,13 @@ class Place(Protocol):
         """Whether nothing stands there. Raises Unwritable."""
         ...
 
+    async def identity(self) -> str:
+        """Another one for each generation that other processes put there; "" if there are none.
+
+        Raises Unwritable.
+        """
+        ...
+
     def open(self) -> Database:
         """The current generation's database, made if it is not there."""
         ...

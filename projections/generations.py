@@ -6,13 +6,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
-from projections import positions
 from projections.database import Moved, Place
 from projections.errors import Damaged, NotReady
 from projections.generation import Generation
-from projections.schema import SCHEMA
+from projections.schema import SCHEMA, metadata
 from schemas import codec
 from streams.log.errors import OffsetOutOfRange
 from streams.log.port import Log
@@ -30,6 +29,7 @@ class Generations:
         self._on_moved = on_moved
         self._steady = asyncio.Event()
         self._steady.set()
+        self._opened = ""
         self.current: Generation | None = None
         self.fault: str | None = None
         """Why the rows have to be built anew; None while they are sound."""
@@ -38,6 +38,7 @@ class Generations:
 
     async def open(self) -> None:
         """Look at what is there; with rows that cannot be read, `fault` says why."""
+        self._opened = await self.place.identity()
         fresh = await self.place.is_empty()
         if fresh and self.place.shared:  # others must not take empty rows for the truth
             self._report(f"{self.place.name} is not there")
@@ -59,13 +60,16 @@ class Generations:
         if schema != str(SCHEMA):
             self._report(f"{self.place.name} has schema {schema} where {SCHEMA} is needed")
 
-    async def look_again(self, log: Log) -> None:
-        """Open what stands there now, after another process may have built it."""
+    async def mended(self, log: Log) -> bool:
+        """Whether another process has built the rows since they were opened; then they are open."""
+        if await self.place.identity() == self._opened:
+            return False
         await self.close()
         self.fault = None
         self.broken.clear()
         await self.open()
         await self.compare(log)
+        return self.fault is None
 
     async def _open_again(self) -> None:
         """Open what another process may have built by now."""
@@ -107,7 +111,7 @@ class Generations:
 
     async def check(self) -> None:
         """Raise what is wrong with the rows: Damaged, NotReady or Unwritable."""
-        await self.read(positions.read_meta)
+        await self.read(_look_at_tables)
         if self.fault is not None:
             raise Damaged(self.fault)
 
@@ -136,6 +140,7 @@ class Generations:
                 await self.current.database.close()
                 self.current = None
             await self.place.put_in_place()
+            self._opened = await self.place.identity()
             self.current = Generation(self.place.open(), self._on_moved)
             await self.current.load()
             self.fault = None
@@ -175,3 +180,8 @@ class Generations:
             if codec.digest(records[0].value) != position.digest:
                 return f"was made from another log (partition {partition}, offset {last})"
         return None
+
+
+def _look_at_tables(connection: Connection) -> None:
+    for table in metadata.sorted_tables:
+        connection.execute(select(table).limit(1))

@@ -162,6 +162,11 @@ class PostgresPlace:
         row = await asyncio.to_thread(self._ask, query, (f"{ROWS}.meta",))
         return bool(row[0])
 
+    async def identity(self) -> str:
+        """See Place.identity: the number that PostgreSQL has given to the schema."""
+        query = "SELECT coalesce(to_regnamespace(%s)::oid::text, '')"
+        return str((await asyncio.to_thread(self._ask, query, (ROWS,)))[0])
+
     def open(self) -> PostgresDatabase:
         """See Place.open."""
         return PostgresDatabase(self._url, ROWS, self._readers)

@@ -169,10 +169,8 @@ class Projector:
         generations = self._projections.generations
         try:
             await generations.place.claim()
-            if generations.place.shared:
-                await generations.look_again(self._log)
-                if generations.fault is None:
-                    return  # another process has built them
+            if await generations.mended(self._log):
+                return  # another process has built them
             log_.warning("projections: %s: building them anew from the log", fault)
             await rebuild(self._log, self._projections, self._tell)
         except Unwritable as error:

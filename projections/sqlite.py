@@ -137,6 +137,10 @@ class SqlitePlace:
         """See Place.is_empty."""
         return not self._path.exists()
 
+    async def identity(self) -> str:
+        """See Place.identity: there are no other processes."""
+        return ""
+
     def open(self) -> SqliteDatabase:
         """See Place.open."""
         return SqliteDatabase(self._path, readers=self._readers)

@@ -4,5 +4,6 @@ import pytest
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the rows of the adapters that need a service."""
     for item in items:
-        if "tests/contract/" in item.nodeid and "[kafka" in item.nodeid:
-            item.add_marker(pytest.mark.kafka)
+        for service, mark in (("kafka", pytest.mark.kafka), ("postgresql", pytest.mark.postgres)):
+            if "tests/contract/" in item.nodeid and f"[{service}" in item.nodeid:
+                item.add_marker(mark)
