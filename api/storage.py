@@ -64,10 +64,8 @@ async def _open_kafka(settings: Settings) -> tuple[Log, SnapshotStore]:
     from streams.log.kafka import KafkaLimits, KafkaLog
     from streams.log.kafka_snapshots import KafkaSnapshots
     from streams.topics import Layout, check
-    from streams.topics import Layout, check
 
     connection = KafkaConnection.of(settings)
-    await check(connection, Layout.of(settings))
     await check(connection, Layout.of(settings))
     limits = KafkaLimits(record_bytes=settings.max_record)
     log = await KafkaLog.open(connection, limits=limits, headers=headers_of)
