@@ -149,7 +149,9 @@ async def serving(
             await server.kill()
 
 
-async def make_account(url: str, account: str = "acme", **settings: object) -> Credentials:
+async def make_account(
+    url: str, account: str = "acme", *, token: str = PLATFORM_TOKEN, **settings: object
+) -> Credentials:
     """An account with an admin, made with the platform's token."""
     async with open_http(url) as http:
         body = {
@@ -158,7 +160,7 @@ async def make_account(url: str, account: str = "acme", **settings: object) -> C
             "admin": {"name": "Ada", "login": "ada", "password": PASSWORD},
             "settings": settings,
         }
-        await persist(Http(http, PLATFORM_TOKEN), "POST", "/v1/accounts", body)
+        await persist(Http(http, token), "POST", "/v1/accounts", body)
     return Credentials(account, "ada", PASSWORD)
 
 
