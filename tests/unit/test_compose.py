@@ -40,9 +40,8 @@ def test_each_setting_is_one(services: list[ComposeService]) -> None:
     for service in services:
         assert set(service.environment) <= known
         assert service.environment["DESKSTREAM_KAFKA"] == "127.0.0.1:1"
-        Settings(
-            **{k.removeprefix("DESKSTREAM_").lower(): v for k, v in service.environment.items()}
-        )  # type: ignore[arg-type]
+        given = service.environment.items()
+        Settings.model_validate({k.removeprefix("DESKSTREAM_").lower(): v for k, v in given})
 
 
 def test_what_runs_is_looked_after(services: list[ComposeService]) -> None:

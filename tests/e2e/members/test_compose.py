@@ -17,13 +17,18 @@ from tests.support.rush import Rush
 pytestmark = pytest.mark.slow
 
 
-async def test_the_cluster_of_the_compose_file_works(tmp_path: Path) -> None:
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """One that PostgreSQL's user gets through to."""
+    for path in (tmp_path, *list(tmp_path.parents)[:2]):
+        path.chmod(0o755)
+    return tmp_path
+
+
+async def test_the_cluster_of_the_compose_file_works(directory: Path) -> None:
     require_kafka()
     require_postgres()
-    tmp_path.chmod(0o755)
-    for parent in list(tmp_path.parents)[:2]:  # PostgreSQL's user has to get through
-        parent.chmod(0o755)
-    cluster = Cluster(tmp_path)
+    cluster = Cluster(directory)
     try:
         await asyncio.to_thread(cluster.start)
         first, second = cluster.urls("api")
