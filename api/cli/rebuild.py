@@ -10,10 +10,9 @@ from rich.progress import Progress, TaskID
 
 from api.cli.exits import DATA_HELP, clear_errors, settings_with
 from api.cli.server import RunningServer
+from api.storage import Storage
 from projections.projector import rebuild as build_anew
-from projections.store import Projections
 from streams.log.errors import LogInUse
-from streams.log.sqlite import SqliteLog
 from streams.settings import Settings
 
 POLL = 0.2
@@ -36,17 +35,18 @@ def rebuild(
 
 
 async def _here(settings: Settings, bar: Progress, task: TaskID) -> None:
-    log = await SqliteLog.open(settings.data / "log", partitions=settings.partitions)
+    storage = await Storage.open(settings)
+    place = storage.rows.generations.place
     try:
-        rows = await Projections.open(f"sqlite:///{settings.data / 'projections.sqlite3'}")
-        try:
-            await build_anew(
-                log, rows, lambda done, total: bar.update(task, completed=done, total=total)
-            )
-        finally:
-            await rows.close()
+        await place.claim()  # projectors of a cluster may want to build, too
+        await build_anew(
+            storage.log,
+            storage.rows,
+            lambda done, total: bar.update(task, completed=done, total=total),
+        )
     finally:
-        await log.close()
+        await place.release()
+        await storage.close()
 
 
 def _in_server(server: RunningServer, bar: Progress, task: TaskID) -> None:

@@ -39,20 +39,28 @@ class Members:
 
     async def add(self, command: str, **settings: str) -> ServerProcess:
         """A further process, ready."""
-        member = ServerProcess(
-            self._directory / f"{command}{len(self.all)}",
-            command,
-            **{
-                "kafka": self.connection.bootstrap,
-                "kafka_prefix": self.connection.prefix,
-                "kafka_session": str(SESSION),
-                "secret": "the secret of the tests, 32 characters",
-                **settings,
-            },
-        )
+        data = self._directory / f"{command}{len(self.all)}"
+        member = ServerProcess(data, command, **self._settings(settings))
         self.all.append(member)
         await member.start()
         return member
+
+    async def run(self, command: str, **settings: str) -> str:
+        """Run a command that ends by itself; what it said. Raises TimeoutError."""
+        once = ServerProcess(self._directory / command, command, **self._settings(settings))
+        await once.launch()
+        code = await once.ended()
+        assert code == 0, once.said
+        return once.said
+
+    def _settings(self, given: Mapping[str, str]) -> dict[str, str]:
+        return {
+            "kafka": self.connection.bootstrap,
+            "kafka_prefix": self.connection.prefix,
+            "kafka_session": str(SESSION),
+            "secret": "the secret of the tests, 32 characters",
+            **given,
+        }
 
     async def account_of(self, member: ServerProcess) -> Credentials:
         """A new account in a partition that this process decides."""

@@ -48,7 +48,8 @@ class ServerProcess:
         self._command = command
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self._settings = {f"DESKSTREAM_{name.upper()}": text for name, text in settings.items()}
+        given = {"data": str(data), "port": str(self.port), **settings}
+        self._settings = {f"DESKSTREAM_{name.upper()}": text for name, text in given.items()}
         self._process: asyncio.subprocess.Process | None = None
         self._said = data.with_name(data.name + ".said")
 
@@ -81,7 +82,7 @@ class ServerProcess:
                 sys.executable,
                 "-c",
                 "from api.cli import main; main()",
-                *(self._command, "--data", str(self.data), "--port", str(self.port)),
+                self._command,
                 env={**environment, **DEFAULTS, **self._settings},
                 cwd=ROOT,
                 stdin=asyncio.subprocess.DEVNULL,

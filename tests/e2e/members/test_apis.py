@@ -50,7 +50,9 @@ async def test_an_api_that_is_killed_while_clients_wait(broker: Broker, tmp_path
             assert rush.world.measures.counts["retries"] > 0
 
 
-async def test_projectors_that_are_killed_in_turn(broker: Broker, tmp_path: Path) -> None:
+async def test_projectors_that_are_killed_and_rows_built_anew(
+    broker: Broker, tmp_path: Path
+) -> None:
     require_postgres()
     database = await asyncio.to_thread(database_for, tmp_path)
     async with members_on(broker, tmp_path) as members:
@@ -62,6 +64,8 @@ async def test_projectors_that_are_killed_in_turn(broker: Broker, tmp_path: Path
                 projector = members.all[4 + turn % 2]
                 await projector.kill()
                 await projector.start()
+            said = await members.run("rebuild", database=database)
+            assert "built anew" in said
 
 
 async def test_a_thousand_race_for_ten_seats_over_two_apis(broker: Broker, tmp_path: Path) -> None:
