@@ -85,11 +85,11 @@ class Members:
 
 @contextmanager
 def broker_of_its_own(
-    directory: Path, properties: Mapping[str, str] = PROPERTIES
+    directory: Path, properties: Mapping[str, str] = PROPERTIES, *, port: int | None = None
 ) -> Iterator[Broker]:
     """A broker that may be killed."""
     require_kafka()
-    broker = Broker(directory / "broker", properties=properties)
+    broker = Broker(directory / "broker", port=port, properties=properties)
     broker.start()
     try:
         yield broker

@@ -1,0 +1,119 @@
+"""A network between a process and the broker, which can fail in the ways that networks do."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+PRODUCE = 0
+"""The number of Kafka's request that appends."""
+
+
+class Proxy:
+    """Passes requests and answers on, whole, and spoils some of the appends.
+
+    Of the appends, `delayed` and `repeated` are shares that reach the broker late, or twice (the
+    second answer is kept from the client); after `reset` of them the broker has the append and
+    the client's connection breaks. While `cut` nothing passes and nobody gets a connection.
+    """
+
+    def __init__(self, port: int, chance: random.Random) -> None:
+        self.delayed = self.repeated = self.reset = 0.0
+        self.spoilt = 0
+        self._port = port
+        self._chance = chance
+        self._cut = False
+        self._open: set[asyncio.StreamWriter] = set()
+
+    def cut(self) -> None:
+        """Break all connections, and take no new ones."""
+        self._cut = True
+        for writer in list(self._open):
+            writer.transport.abort()
+
+    def mend(self) -> None:
+        """Let connections through again."""
+        self._cut = False
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection of a client."""
+        if self._cut:
+            writer.transport.abort()
+            return
+        behind, before = await asyncio.open_connection("127.0.0.1", self._port)
+        self._open |= {writer, before}
+        withheld: set[bytes] = set()
+        broken: set[bytes] = set()
+        passing = (
+            asyncio.create_task(self._requests(reader, before, withheld, broken)),
+            asyncio.create_task(self._answers(behind, writer, withheld, broken)),
+        )
+        try:
+            await asyncio.wait(passing, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in passing:
+                task.cancel()
+            await asyncio.gather(*passing, return_exceptions=True)
+            for each in (writer, before):
+                self._open.discard(each)
+                each.transport.abort()
+
+    async def _requests(
+        self,
+        reader: asyncio.StreamReader,
+        before: asyncio.StreamWriter,
+        withheld: set[bytes],
+        broken: set[bytes],
+    ) -> None:
+        while True:
+            request = await _frame(reader)
+            before.write(request)
+            if int.from_bytes(request[4:6], "big") == PRODUCE:
+                number, draw = request[8:12], self._chance.random
+                if draw() < self.delayed:
+                    self.spoilt += 1
+                    await asyncio.sleep(draw() * 0.2)
+                if draw() < self.repeated:
+                    self.spoilt += 1
+                    again = bytes((number[0] ^ 0x80,)) + number[1:]  # an answer of its own
+                    withheld.add(again)
+                    before.write(request[:8] + again + request[12:])
+                if draw() < self.reset:
+                    self.spoilt += 1
+                    broken.add(number)
+            await before.drain()
+
+    async def _answers(
+        self,
+        behind: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        withheld: set[bytes],
+        broken: set[bytes],
+    ) -> None:
+        while True:
+            answer = await _frame(behind)
+            number = answer[4:8]
+            if number in broken:
+                return
+            if number in withheld:
+                withheld.remove(number)
+                continue
+            writer.write(answer)
+            await writer.drain()
+
+
+async def _frame(reader: asyncio.StreamReader) -> bytes:
+    size = await reader.readexactly(4)
+    return size + await reader.readexactly(int.from_bytes(size, "big"))
+
+
+@asynccontextmanager
+async def proxying(port: int, listen: int, chance: random.Random) -> AsyncIterator[Proxy]:
+    """A proxy of the broker's port, on a port of its own."""
+    proxy = Proxy(port, chance)
+    server = await asyncio.start_server(proxy.serve, "127.0.0.1", listen, limit=1 << 26)
+    try:
+        yield proxy
+    finally:
+        server.close()
+        proxy.cut()
