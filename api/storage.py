@@ -27,7 +27,7 @@ class Storage:
 
     @classmethod
     async def open(cls, settings: Settings, *, rows: bool = True) -> Self:
-        """Open what the settings name, or make it.
+        """Open what the settings name, or make it. Rows of another or a longer log are none.
 
         Raises LogUnusable (in use, torn, altered, of another kind), OSError.
         """
@@ -36,11 +36,17 @@ class Storage:
             log, snapshots = await _open_kafka(settings)
         else:
             log, snapshots = await _open_embedded(settings)
+        opened: Projections | None = None
         try:
-            return cls(log, snapshots, await open_rows(settings) if rows else None)
+            if rows:
+                opened = await open_rows(settings)
+                await opened.generations.compare(log)
         except BaseException:
+            if opened is not None:
+                await opened.close()
             await log.close()
             raise
+        return cls(log, snapshots, opened)
 
     async def close(self) -> None:
         """Let go of everything."""

@@ -30,6 +30,7 @@ class Generations:
         self._steady = asyncio.Event()
         self._steady.set()
         self._opened = ""
+        self._log: Log | None = None
         self.current: Generation | None = None
         self.fault: str | None = None
         """Why the rows have to be built anew; None while they are sound."""
@@ -77,9 +78,12 @@ class Generations:
             self.fault = None
             self.broken.clear()
             await self.open()
+            if self._log is not None:
+                await self.compare(self._log)
 
     async def compare(self, log: Log) -> None:
         """Find out whether the rows come from this log; if not, they are not read any more."""
+        self._log = log
         if self.current is None or self.fault is not None:
             return
         reason = await self._difference(self.current, log)

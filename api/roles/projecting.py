@@ -45,8 +45,7 @@ class Projecting:
         ]
 
     async def works(self) -> list[Coroutine[Any, Any, None]]:
-        """See Role.works. Positions in another log, or in a longer one, are none."""
-        await self._rows.generations.compare(self._log)
+        """See Role.works."""
         return [self.projector.run()]
 
     async def ready(self) -> None:

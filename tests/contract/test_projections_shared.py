@@ -107,6 +107,21 @@ async def test_rows_that_are_not_built_yet_are_not_read(url: str, world: World) 
     await builder.close()
 
 
+async def test_rows_of_another_log_are_not_read_by_who_only_reads(
+    url: str, rows: Projections, world: World
+) -> None:
+    other = await log_of(world)
+    reader = await Projections.open(url)
+    await reader.generations.compare(other)
+    for _ in range(2):
+        with pytest.raises(NotReady):
+            await reader.version(ACCOUNT)
+    assert await reader.positions() == {}
+    await rebuild(other, rows)
+    assert await reader.version(ACCOUNT) == world.decisions[-1].version
+    await reader.close()
+
+
 async def test_who_waits_to_build_can_be_ended(rows: Projections) -> None:
     first = rows.generations.place
     assert isinstance(first, PostgresPlace)
