@@ -35,6 +35,8 @@ class OfferTimers:
         self._append = append
         self._offers: list[Offer] = []
         self._handle: asyncio.TimerHandle | None = None
+        self._next = 0.0
+        """When the handle fires, which uvloop's does not say of one that is due at once."""
 
     def observe(self, account: str, events: Iterable[Event]) -> None:
         """Take up the offers among newly decided, or recovered, events."""
@@ -66,9 +68,10 @@ class OfferTimers:
     def _schedule(self) -> None:
         due = self._offers[0].due
         if self._handle is not None:
-            if self._handle.when() <= due:
+            if self._next <= due:
                 return
             self._handle.cancel()
+        self._next = due
         self._handle = asyncio.get_running_loop().call_at(due, self._fire)
 
     def _fire(self) -> None:
