@@ -63,12 +63,43 @@ async def bare_copy(connection: KafkaConnection, count: int) -> float:
         for records in (await consumer.getmany(timeout_ms=1000, max_records=BATCH)).values():
             batch = producer.create_batch()
             for record in records:
-                batch.append(key=None, value=record.value, timestamp=record.timestamp)
+                batch.append(
+                    key=record.key,
+                    value=record.value,
+                    timestamp=record.timestamp,
+                    headers=list(record.headers),
+                )
             deliveries.append(await producer.send_batch(batch, target, partition=0))
             copied += len(records)
         if len(deliveries) > 8:
             await deliveries.pop(0)
     await asyncio.gather(*deliveries)
+    rate = count / (time.perf_counter() - started)
+    await consumer.stop()
+    await producer.stop()
+    return rate
+
+
+async def plain_copy(connection: KafkaConnection, count: int) -> float:
+    """The same in aiokafka's plain way: record after record, which the producer gathers."""
+    consumer, producer = await bare(connection, "actions")
+    consumer.seek(TopicPartition(connection.topic("actions"), 0), 0)
+    target = connection.topic("visits")
+    started = time.perf_counter()
+    copied = 0
+    async for record in consumer:
+        last = await producer.send(
+            target,
+            record.value,
+            record.key,
+            partition=0,
+            timestamp_ms=record.timestamp,
+            headers=list(record.headers),
+        )
+        copied += 1
+        if copied == count:
+            await last
+            break
     rate = count / (time.perf_counter() - started)
     await consumer.stop()
     await producer.stop()

@@ -11,7 +11,7 @@ from streams.domain.state import Account, Partition
 TOLD = 50
 """Visitors at the head of each queue who are told; the others can ask."""
 
-_MOVES = (ChatQueued, ConversationOpened, ChatClosed)
+_MOVES = frozenset({ChatQueued, ConversationOpened, ChatClosed})
 
 
 def queue_signals(partition: Partition, decisions: Iterable[Decision]) -> Iterator[Signal]:
@@ -19,7 +19,8 @@ def queue_signals(partition: Partition, decisions: Iterable[Decision]) -> Iterat
     moved = {
         decision.account: decision.at
         for decision in decisions
-        if any(isinstance(event.data, _MOVES) for event in decision.events)
+        for event in decision.events
+        if type(event.data) in _MOVES
     }
     for id, at in moved.items():
         yield from _positions(partition.accounts[id], at)

@@ -23,7 +23,7 @@ from streams.log.tail import Retention, Tail
 _logger = logging.getLogger(__name__)
 
 _POLL: Final = Fetch(wait_seconds=0.1)  # as long does a partition wait that is newly followed
-_UNUSED_SECONDS: Final = 60.0
+_UNUSED_SECONDS: Final = 5.0  # so a decider that has read its own events hears them no more
 _TURN_SECONDS: Final = 1.0
 
 
