@@ -27,7 +27,7 @@ class Running(NamedTuple):
     """A server that was started."""
 
     url: str
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[str] | subprocess.Popen[bytes]
     password: str
     data: Path
 

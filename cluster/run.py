@@ -47,8 +47,13 @@ class Member(NamedTuple):
 class Cluster:
     """The services, started in their order. All calls block."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(
+        self, directory: Path, replicas: Mapping[str, int] = {}, environment: Mapping[str, str] = {}
+    ) -> None:
+        """`replicas`, `environment`: other than in the file, of the services named or of all."""
         self._directory = directory
+        self._replicas = replicas
+        self._settings = environment
         self._stack = ExitStack()
         self.members: list[Member] = []
         self.variables = _variables(directory)
@@ -67,7 +72,7 @@ class Cluster:
             if "topics" in service.command:
                 self._run_once(service)
                 continue
-            for number in range(service.replicas):
+            for number in range(self._replicas.get(service.name, service.replicas)):
                 self.members.append(self._launch(service, number))
         for member in self.members:
             _wait_until_ready(member)
@@ -117,6 +122,7 @@ class Cluster:
         directory.mkdir(parents=True, exist_ok=True)
         environment = {
             **service.environment,
+            **self._settings,
             "DESKSTREAM_HOST": "127.0.0.1",
             "DESKSTREAM_PORT": str(port),
             "DESKSTREAM_DATA": str(directory),
@@ -136,10 +142,12 @@ class Cluster:
 
 
 @contextmanager
-def cluster(directory: Path) -> Iterator[Cluster]:
-    """A cluster that is ready, and ended at the end of the block."""
+def cluster(
+    directory: Path, replicas: Mapping[str, int] = {}, environment: Mapping[str, str] = {}
+) -> Iterator[Cluster]:
+    """A cluster that is ready, and ended at the end of the block. See Cluster."""
     directory.mkdir(parents=True, exist_ok=True)
-    running = Cluster(directory)
+    running = Cluster(directory, replicas, environment)
     try:
         running.start()
         yield running
