@@ -1,5 +1,6 @@
 """One request of somebody who is known: what an endpoint needs to serve it."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated
 
@@ -9,6 +10,7 @@ from starlette.responses import Response
 
 from api.answers import Written
 from api.auth.authenticator import Identity
+from api.gateway import Origin
 from api.problems import InvalidPart, Problem
 from api.services import Services
 from schemas import codec
@@ -21,11 +23,13 @@ from streams.domain.access import Permission, Viewer, allows
 VERSION_HEADER = "deskstream-version"
 VERSION_PARAMETER = "version"
 KEY_HEADER = "idempotency-key"
+TRACE_HEADER = "traceparent"
 
 VERSION_TIMEOUT = 2.0
 """Seconds that a read waits for the version it asks for, and a write for its own."""
 
 MAX_VERSION = 2**48 - 1
+_TRACE = re.compile("[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _DIGITS = len(str(MAX_VERSION))
 
 PathId = Annotated[str, Path(min_length=1, max_length=64, pattern="^[0-9A-Za-z_-]+$")]
@@ -59,6 +63,15 @@ class Call:
             raise Problem("key_invalid")
         return key
 
+    @property
+    def origin(self) -> Origin:
+        """What the request says of itself. Raises Problem `key_invalid`.
+
+        A trace that is none is passed over, as W3C's Trace Context has it.
+        """
+        trace = self.request.headers.get(TRACE_HEADER, "")
+        return Origin(self.key, trace if _TRACE.fullmatch(trace) else None)
+
     def require(self, permission: Permission, *, owner: str | None = None) -> None:
         """Raise Refused `not_allowed` unless the viewer has the permission."""
         if not allows(self.viewer, permission, account=self.viewer.account, owner=owner):
@@ -66,7 +79,7 @@ class Call:
 
     async def act(self, data: AnyAction) -> Answer:
         """Do it. Raises Refused, Unavailable or Overdue."""
-        return await self.services.gateway.act(self.viewer, data, key=self.key)
+        return await self.services.gateway.act(self.viewer, data, self.origin)
 
     async def fresh(self) -> None:
         """Wait for the version that the request asks for, if it does: before the first query.

@@ -34,6 +34,16 @@ class Overdue(DeskstreamError):
 OnAnswer = Callable[[Answer | DeskstreamError], None]
 
 
+class Origin(NamedTuple):
+    """What a request says of itself: its idempotency key, and its W3C traceparent."""
+
+    key: str | None = None
+    trace: str | None = None
+
+
+NOWHERE = Origin()
+
+
 class _Pending(NamedTuple):
     due: float
     on_answer: OnAnswer
@@ -59,7 +69,7 @@ class Gateway:
         return len(self._pending)
 
     def submit(
-        self, viewer: Viewer, data: AnyAction, on_answer: OnAnswer, *, key: str | None = None
+        self, viewer: Viewer, data: AnyAction, on_answer: OnAnswer, origin: Origin = NOWHERE
     ) -> None:
         """Append an action; `on_answer` is called once, on the loop, with what became of it.
 
@@ -77,7 +87,8 @@ class Gateway:
             actor=Actor(kind=viewer.kind, id=viewer.id),
             at=self._clock(),
             data=data,
-            key=key,
+            key=origin.key,
+            trace=origin.trace,
         )
         self._pending[action.id] = _Pending(loop.time() + self._timeout, on_answer)
         if not self._outgoing:
@@ -85,7 +96,7 @@ class Gateway:
         outgoing = self._outgoing[partition_of(viewer.account, self._log.partitions)]
         outgoing.append((action.id, codec.encode(action)))
 
-    async def act(self, viewer: Viewer, data: AnyAction, *, key: str | None = None) -> Answer:
+    async def act(self, viewer: Viewer, data: AnyAction, origin: Origin = NOWHERE) -> Answer:
         """Append an action and wait until it is decided and durable.
 
         Raises Refused, Unavailable or Overdue.
@@ -100,7 +111,7 @@ class Gateway:
             else:
                 future.set_result(answer)
 
-        self.submit(viewer, data, answered, key=key)
+        self.submit(viewer, data, answered, origin)
         answer = await future
         if answer.refused is not None:
             raise Refused(answer.refused.code, answer.refused.detail)

@@ -7,7 +7,7 @@ import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from api.call import KEY_HEADER, MAX_VERSION, VERSION_HEADER, VERSION_PARAMETER
+from api.call import KEY_HEADER, MAX_VERSION, TRACE_HEADER, VERSION_HEADER, VERSION_PARAMETER
 from api.examples import EXAMPLES
 from api.live_openapi import LIVE_PATHS, LIVE_RECORDS, RESET
 from api.problems import ProblemDocument
@@ -64,6 +64,12 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "description": "Names this write, so that its repeats do nothing but get its answer: "
         "one name for one write of one viewer, whatever its route or connection.",
         "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+    },
+    "Trace": {
+        "name": TRACE_HEADER,
+        "in": "header",
+        "description": "W3C Trace Context: the records of this write carry it on.",
+        "schema": {"type": "string"},
     },
     "MinimumVersion": {
         "name": VERSION_HEADER.title(),

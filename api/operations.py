@@ -86,6 +86,7 @@ class Operations:
         parameters = []
         if _writes(method, says):
             parameters.append({"$ref": "#/components/parameters/IdempotencyKey"})
+            parameters.append({"$ref": "#/components/parameters/Trace"})
         if _reads(method, says):
             parameters.append({"$ref": "#/components/parameters/MinimumVersion"})
             parameters.append({"$ref": "#/components/parameters/MinimumVersionInQuery"})

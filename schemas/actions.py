@@ -24,6 +24,7 @@ from schemas.values import (
     RoutingPolicy,
     Subject,
     Target,
+    Trace,
 )
 
 
@@ -298,7 +299,7 @@ class Action(Record):
     """One record of the topic `actions`.
 
     `id` is unique; `key` is the client's idempotency key, meaningful together with the actor;
-    `at` is set by whoever appends it; `trace` is a W3C traceparent.
+    `at` is set by whoever appends it; `trace` is a W3C traceparent, which its decision carries on.
     """
 
     id: Id
@@ -307,4 +308,4 @@ class Action(Record):
     at: Milliseconds
     data: AnyAction
     key: Key | None = None
-    trace: Annotated[str, Meta(max_length=128)] | None = None
+    trace: Trace | None = None

@@ -3,7 +3,7 @@
 from schemas.events import Event
 from schemas.record import Record
 from schemas.refusals import Refusal
-from schemas.values import Actor, Id, Milliseconds, RoutingPolicy
+from schemas.values import Actor, Id, Milliseconds, RoutingPolicy, Trace
 
 RULES = 1
 """The version of the deciding code; goes up when the same action may be decided otherwise."""
@@ -51,7 +51,7 @@ class Decision(Record, tag_field="type", tag="decision"):
     the account's previous decision; what belongs to no account yet (its first decision, poison,
     unknown accounts) follows the partition's last such decision, or nothing. `repeats` is set,
     and nothing else happens, when the action was decided before: it carries that first
-    decision's answer. `version` is the account's version after this decision.
+    decision's answer. `version` is the account's version after this decision, `trace` the action's.
     """
 
     account: str
@@ -68,6 +68,7 @@ class Decision(Record, tag_field="type", tag="decision"):
     refused: Refusal | None = None
     repeats: Answer | None = None
     why: tuple[Routing, ...] = ()
+    trace: Trace | None = None
 
     @property
     def answer(self) -> Answer:

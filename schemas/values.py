@@ -24,6 +24,7 @@ Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT, extra_json_schema=
 Address = Annotated[str, Meta(min_length=1, max_length=2_048, extra_json_schema=PERSONAL)]
 Subject = Annotated[str, Meta(max_length=200, extra_json_schema=PERSONAL)]
 Key = Annotated[str, Meta(min_length=1, max_length=255)]
+Trace = Annotated[str, Meta(pattern=r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")]
 Count = Annotated[int, Meta(ge=0, le=2**53)]
 Sequence = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 Milliseconds = Annotated[int, Meta(ge=0, lt=2**48)]

@@ -63,6 +63,7 @@ class _EventsRecord(msgspec.Struct, gc=False):
     events: tuple[_Chat, ...] = ()
     refused: _Present | None = None
     repeats: _Present | None = None
+    trace: str | None = None
 
 
 class _Moment(msgspec.Struct, gc=False):
@@ -142,6 +143,8 @@ def _of_events_record(record: _EventsRecord, value: bytes) -> list[Header]:
         headers.append(("ce_time", _time(record.at)))
     if record.events and record.events[0].chat:
         headers.append(("ce_subject", record.events[0].chat.encode()))
+    if record.trace:
+        headers.append(("traceparent", record.trace.encode()))
     return headers
 
 

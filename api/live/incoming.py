@@ -5,7 +5,7 @@ from typing import Protocol
 
 from api.bodies import JsonBody
 from api.door import Door
-from api.gateway import Gateway
+from api.gateway import Gateway, Origin
 from api.live.typing import tell_typing
 from api.problems import Problem, too_many
 from projections.store import Projections
@@ -25,7 +25,7 @@ from schemas.decisions import Answer
 from schemas.record import Record
 from schemas.refusals import DeskstreamError
 from schemas.signals import Typing
-from schemas.values import Key, Sequence
+from schemas.values import Key, Sequence, Trace
 from streams.domain.access import Viewer
 
 MAX_IN_FLIGHT = 1_000
@@ -33,7 +33,10 @@ MAX_IN_FLIGHT = 1_000
 
 
 class Message(Record):
-    """What a client sends: `seq` comes back with the answer; `key` makes a retry harmless."""
+    """What a client sends: `seq` comes back with the answer; `key` makes a retry harmless.
+
+    `trace` is a W3C traceparent.
+    """
 
     seq: Sequence
     action: (
@@ -50,6 +53,7 @@ class Message(Record):
         | Typing
     )
     key: Key | None = None
+    trace: Trace | None = None
 
 
 class Speaker(Protocol):
@@ -114,9 +118,8 @@ class Incoming:
             self._signalling.add(task)
             task.add_done_callback(self._signalling.discard)
             return
-        self._gateway.submit(
-            viewer, data, lambda answer: speaker.answer(seq, answer), key=message.key
-        )
+        origin = Origin(message.key, message.trace)
+        self._gateway.submit(viewer, data, lambda answer: speaker.answer(seq, answer), origin)
         speaker.in_flight += 1
 
     async def _signal(self, speaker: Speaker, viewer: Viewer, data: Typing, seq: int) -> None:

@@ -63,6 +63,7 @@ def judge(partition: Partition, action: Action, *, source: int, fence: int) -> D
         refused=refused,
         repeats=repeats,
         why=outcome.why,
+        trace=action.trace,
     )
 
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from api.gateway import Gateway
+from api.gateway import Gateway, Origin
 from schemas import actions as a
 from schemas.actions import AnyAction
 from schemas.decisions import Answer, Decision
@@ -34,7 +34,7 @@ class Cluster:
 
     async def act(self, data: AnyAction, viewer: Viewer = SYSTEM, key: str | None = None) -> Answer:
         """Do something as the system, or as somebody."""
-        return await self.gateway.act(viewer, data, key=key)
+        return await self.gateway.act(viewer, data, Origin(key))
 
     async def staffed(self, *, desk_limit: int = 5, no_answer_after: int = 60_000) -> Viewer:
         """An account with one operator online."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec.structs import asdict, replace
 
-from api.gateway import Gateway
+from api.gateway import Gateway, Origin
 from schemas import actions as a
 from schemas import codec
 from schemas.actions import Action, AnyAction
@@ -51,7 +51,7 @@ class Desk:
 
     async def act(self, account: str, data: AnyAction, key: str | None = None) -> str:
         viewer = Viewer(kind="system", id="system", account=account)
-        return (await self.gateway.act(viewer, data, key=key)).id or ""
+        return (await self.gateway.act(viewer, data, Origin(key))).id or ""
 
 
 @asynccontextmanager

@@ -5,7 +5,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from schemas import codec
+from schemas.decisions import Decision
 from streams.log.errors import LogUnavailable
+from streams.log.partitioner import partition_of
 from tests.integration.api.people import (
     Person,
     ask_for_chat,
@@ -16,6 +19,8 @@ from tests.integration.api.people import (
     text,
 )
 from tests.integration.api.stack import Stack, running_stack
+
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
 def is_problem(response: httpx.Response, status: int, code: str) -> bool:
@@ -52,6 +57,22 @@ async def test_a_repeated_key_repeats_refusals_and_resources(stack: Stack, admin
     for _ in range(2):
         answer = await visitor.http.post("/v1/chats", json={}, headers=refused)
         assert is_problem(answer, 409, "chat_open")
+
+
+async def test_a_trace_is_carried_on_by_the_action_and_its_decision(
+    stack: Stack, admin: Person
+) -> None:
+    for given, kept in ((TRACE, TRACE), ("no trace", None), ("none", None)):
+        headers = {"traceparent": given}
+        answer = await admin.http.post("/v1/groups", json={"name": given}, headers=headers)
+        assert answer.status_code == 201, answer.text
+        partition = partition_of("acme", stack.log.partitions)
+        *_, action = await stack.log.read("actions", partition, 0)
+        *_, decided = await stack.log.read("events", partition, 0)
+        assert codec.decode_action(action.value).trace == kept
+        decision = codec.decode_event_record(decided.value)
+        assert isinstance(decision, Decision)
+        assert decision.trace == kept
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "tab\tbed", "ümlaut"])

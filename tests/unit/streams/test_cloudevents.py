@@ -12,7 +12,7 @@ from schemas.decisions import Decision, Fence
 from schemas.signals import Signal
 from schemas.values import SYSTEM, Actor, TextContent
 from streams.cloudevents import headers_of, key_of
-from streams.domain.partition import Partition, judge_malformed
+from streams.domain.partition import Partition, judge, judge_malformed
 from streams.log.port import TOPICS, Topic
 from tests.support.domain import World, given, open_chat, post_message
 
@@ -69,6 +69,12 @@ def test_a_decision_says_what_came_of_the_action() -> None:
     assert found["ce_source"] == "/accounts/acme/events"
     assert found["ce_subject"] == world.id("c1")
     assert found["ce_partitionkey"] == "acme"
+
+
+def test_a_decision_carries_its_actions_trace_on() -> None:
+    asked = codec.decode_action(action(a.AddGroup(name="Sales"), trace=TRACE))
+    found = headers("events", codec.encode(judge(Partition(), asked, source=0, fence=0)))
+    assert found["traceparent"] == TRACE
 
 
 def test_a_refused_and_a_repeated_decision_say_so() -> None:
