@@ -225,4 +225,4 @@ def _transport(name: TransportName, http: Http) -> Transport:
         case "poll":
             return PollTransport(http.http, http.token)
         case "ws":
-            return WebSocketTransport(str(http.http.base_url), http.token)
+            return WebSocketTransport(http.http, http.token)

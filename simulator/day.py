@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 
-import httpx
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -17,7 +16,7 @@ from simulator.checker import check
 from simulator.client import Client
 from simulator.dialogue import Dialogue
 from simulator.faults import Verdict
-from simulator.http import open_http
+from simulator.http import open_each_first
 from simulator.log_over_api import check_over_api
 from simulator.operators import Operator
 from simulator.people import Credentials, Person, add_operator, log_in
@@ -38,7 +37,8 @@ SETTLE_WITHIN = 2.0
 class SimulateOptions:
     """What kind of day it is. Needs the login of an admin of the account."""
 
-    url: str
+    urls: Sequence[str]
+    """Servers that serve alike: people begin at one of them, and go to the next when it fails."""
     account: str
     login: str
     password: str
@@ -80,9 +80,9 @@ class Day:
         self._options = options
         self._log = log
         self._console = console or Console(quiet=True)
-        self._http: httpx.AsyncClient = open_http(options.url)
+        self._servers = open_each_first(options.urls)
         self.world = World(
-            http=self._http,
+            servers=self._servers,
             account=options.account,
             dialogue=Dialogue(options.languages),
             chance=random.Random(options.seed),
@@ -97,10 +97,11 @@ class Day:
         """The whole day, from the first login to the verdict."""
         started = time.monotonic()
         async with AsyncExitStack() as stack:
-            await stack.enter_async_context(self._http)
+            for servers in self._servers:
+                await stack.enter_async_context(servers)
             options = self._options
             who = Credentials(options.account, options.login, options.password)
-            admin = await log_in(self._http, who)
+            admin = await log_in(self._servers[0], who)
             observer = self.world.client(admin, "observer")
             stack.push_async_callback(observer.stop)
             await observer.start()
@@ -127,7 +128,8 @@ class Day:
         for number in range(self._options.operators):
             name = NAMES[number % len(NAMES)]
             new = await add_operator(admin.http, name, desk_limit=self._options.desk_limit)
-            person = await log_in(self._http, new._replace(account=self._options.account))
+            servers = self.world.servers_for(number)
+            person = await log_in(servers, new._replace(account=self._options.account))
             operator = Operator(self.world, person, f"{name.lower()} {number}")
             await operator.begin()
             operators.append(operator)

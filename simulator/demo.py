@@ -7,7 +7,6 @@ import random
 import secrets
 from contextlib import AsyncExitStack, suppress
 
-import httpx
 import msgspec
 
 from schemas.refusals import DeskstreamError
@@ -15,7 +14,7 @@ from schemas.views import OperatorView
 from simulator.dialogue import Dialogue
 from simulator.errors import TurnedAway
 from simulator.history import NoHistory
-from simulator.http import open_http
+from simulator.http import Servers, open_http
 from simulator.operators import Operator
 from simulator.people import Credentials, Person, log_in, persist
 from simulator.visitors import Visitor
@@ -60,7 +59,7 @@ async def _live(url: str, credentials: Credentials) -> None:
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(open_http(url))
         world = World(
-            http=http,
+            servers=[http],
             account=credentials.account,
             dialogue=Dialogue(LANGUAGES),
             chance=random.Random(),
@@ -76,9 +75,7 @@ async def _live(url: str, credentials: Credentials) -> None:
         await _visitors(world)
 
 
-async def _operator(
-    http: httpx.AsyncClient, admin: Person, name: str, credentials: Credentials
-) -> Person:
+async def _operator(http: Servers, admin: Person, name: str, credentials: Credentials) -> Person:
     """The operator of this name with a new password, added if there is none yet."""
     login = f"demo-{name.lower()}"
     password = secrets.token_urlsafe(16)

@@ -1,7 +1,7 @@
 """The API over HTTP as one person sees it: requests, answers, and what an error means."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -33,18 +33,50 @@ class _Problem(msgspec.Struct):
 _problems = msgspec.json.Decoder(_Problem)
 
 
-def open_http(url: str, *, connections: int = CONNECTIONS) -> httpx.AsyncClient:
-    """A pool of connections to a server. Close it."""
+class Servers(httpx.AsyncClient):
+    """A pool of connections to a server, or to several that serve alike.
+
+    One of them is asked, from the first on; when it fails, the next one is asked from then on.
+    """
+
+    def __init__(self, urls: Sequence[str], **options: Any) -> None:
+        """`options` as httpx has them."""
+        super().__init__(base_url=urls[0], **options)
+        self._urls = [httpx.URL(url) for url in urls]
+
+    async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        """See httpx.AsyncClient.send."""
+        try:
+            return await super().send(request, **options)
+        except httpx.TransportError:
+            self.failed(request.url)
+            raise
+
+    def failed(self, url: httpx.URL) -> None:
+        """This one cannot be reached: turn to the next, if nobody else has done so."""
+        for number, known in enumerate(self._urls):
+            if known.netloc == url.netloc == self.base_url.netloc:
+                self.base_url = self._urls[(number + 1) % len(self._urls)]
+                return
+
+
+def open_http(*urls: str, connections: int = CONNECTIONS) -> Servers:
+    """A pool of connections to servers that serve alike. Close it."""
     logging.getLogger("httpx").setLevel(logging.WARNING)  # else every request is news
     logging.getLogger("simulator.transports").setLevel(logging.WARNING)
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=connections)
-    return httpx.AsyncClient(base_url=url, limits=limits, timeout=15.0, trust_env=False)
+    return Servers(urls, limits=limits, timeout=15.0, trust_env=False)
+
+
+def open_each_first(urls: Sequence[str]) -> list[Servers]:
+    """As many pools as servers; each begins with another one. Close them."""
+    return [open_http(*urls[number:], *urls[:number]) for number in range(len(urls))]
 
 
 class Http:
     """Requests with one person's token."""
 
-    def __init__(self, http: httpx.AsyncClient, token: str = "") -> None:
+    def __init__(self, http: Servers, token: str = "") -> None:
         self.http = http
         self.token = token
         self.version = 0

@@ -12,7 +12,7 @@ from schemas.values import Role
 from schemas.views import OperatorView, VisitorView
 from simulator.backoff import Backoff
 from simulator.errors import OutcomeUnknown
-from simulator.http import Http, version_of
+from simulator.http import Http, Servers, version_of
 from streams.domain.access import Viewer
 
 PERSIST = 20
@@ -44,7 +44,7 @@ class _Visitor(msgspec.Struct):
     visitor: VisitorView
 
 
-async def log_in(http: httpx.AsyncClient, who: Credentials) -> Person:
+async def log_in(http: Servers, who: Credentials) -> Person:
     """An operator's token. Raises TurnedAway, for example `login_failed`, or OutcomeUnknown."""
     body = {"account": who.account, "login": who.login, "password": who.password}
     response = await persist(Http(http), "POST", "/v1/login", body)
@@ -55,7 +55,7 @@ async def log_in(http: httpx.AsyncClient, who: Credentials) -> Person:
     return Person(viewer, Http(http, found.token))
 
 
-async def become_visitor(http: httpx.AsyncClient, account: str, name: str | None) -> Person:
+async def become_visitor(http: Servers, account: str, name: str | None) -> Person:
     """A new visitor. Raises TurnedAway or OutcomeUnknown."""
     body = {"account": account} | ({} if name is None else {"name": name})
     response = await persist(Http(http), "POST", "/v1/visitors", body)

@@ -15,6 +15,7 @@ from picows import WSError, WSFrame, WSListener, WSMsgType, WSTransport, ws_conn
 
 from schemas.refusals import DeskstreamError
 from simulator.frames import CaughtUp
+from simulator.http import Servers
 from simulator.log_index import version_in
 from simulator.sse import SseParser
 
@@ -65,7 +66,7 @@ class SseTransport:
 
     name: TransportName = "sse"
 
-    def __init__(self, http: httpx.AsyncClient, token: str) -> None:
+    def __init__(self, http: Servers, token: str) -> None:
         self._http = http
         self._headers = {"authorization": f"Bearer {token}", "accept": "text/event-stream"}
 
@@ -95,7 +96,7 @@ class PollTransport:
 
     name: TransportName = "poll"
 
-    def __init__(self, http: httpx.AsyncClient, token: str, *, wait: float = POLL_WAIT) -> None:
+    def __init__(self, http: Servers, token: str, *, wait: float = POLL_WAIT) -> None:
         """`wait`: seconds that the server waits for news."""
         self._http = http
         self._wait = f"{wait:g}"
@@ -134,9 +135,9 @@ class WebSocketTransport:
 
     name: TransportName = "ws"
 
-    def __init__(self, url: str, token: str) -> None:
-        """`url`: the server's, http or https."""
-        self._url = "ws" + url.removeprefix("http").rstrip("/") + WS_PATH
+    def __init__(self, http: Servers, token: str) -> None:
+        """`http`: whose addresses are connected to."""
+        self._http = http
         self._headers = {"Authorization": f"Bearer {token}"}
         self._inbox: _Inbox | None = None
 
@@ -153,11 +154,12 @@ class WebSocketTransport:
 
     async def frames(self, after: str | None) -> AsyncGenerator[bytes, None]:
         """The frames of one connection."""
-        url = self._url if after is None else f"{self._url}?after={after}"
+        server = self._http.base_url
+        url = "ws" + str(server).removeprefix("http").rstrip("/") + WS_PATH
         try:
             _, inbox = await ws_connect(
                 _Inbox,
-                url,
+                url if after is None else f"{url}?after={after}",
                 extra_headers=self._headers,
                 websocket_handshake_timeout=CONNECT_WITHIN,
                 enable_auto_ping=True,
@@ -165,6 +167,7 @@ class WebSocketTransport:
                 logger_name=_quiet,
             )
         except (WSError, OSError, TimeoutError) as error:
+            self._http.failed(server)
             raise _refusal(error) from error
         assert isinstance(inbox, _Inbox)
         self._inbox = inbox

@@ -28,6 +28,7 @@ class Visitor:
 
     def __init__(self, world: World, number: int) -> None:
         self._world = world
+        self._number = number
         self._name = f"visitor {number}"
         self._replies: asyncio.Queue[Event] = asyncio.Queue()
 
@@ -38,8 +39,9 @@ class Visitor:
         counts["visitors"] += 1
         try:
             named = world.chance.random() < 0.5
+            servers = world.servers_for(self._number)
             person = await become_visitor(
-                world.http, world.account, self._name.title() if named else None
+                servers, world.account, self._name.title() if named else None
             )
             client = world.client(person, self._name)
             client.listeners.append(self._hear)

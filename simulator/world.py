@@ -5,11 +5,10 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import httpx
-
 from simulator.client import Client
 from simulator.dialogue import Dialogue
 from simulator.history import History
+from simulator.http import Servers
 from simulator.measures import Measures
 from simulator.people import Person
 from simulator.transports import TransportName
@@ -22,7 +21,8 @@ MIX: tuple[TransportName, ...] = ("sse", "sse", "ws", "ws", "poll")
 class World:
     """One simulated day. `speed` 2: people do everything in half the time."""
 
-    http: httpx.AsyncClient
+    servers: Sequence[Servers]
+    """Where people go, in turn."""
     account: str
     dialogue: Dialogue
     chance: random.Random
@@ -32,6 +32,10 @@ class World:
     """How often a person's connection breaks, in hours of the simulated day."""
     measures: Measures = field(default_factory=Measures)
     history: History = field(default_factory=History)
+
+    def servers_for(self, number: int) -> Servers:
+        """Where the person with this number goes."""
+        return self.servers[number % len(self.servers)]
 
     async def sleep(self, seconds: float) -> None:
         """Let some seconds of the simulated day pass."""

@@ -8,9 +8,17 @@ from rich.console import Console
 
 from api.cli.exits import FAILED, clear_errors
 
+DEFAULT_URL = "http://127.0.0.1:8080"
+
 
 def simulate(
-    url: Annotated[str, typer.Option(help="The server.")] = "http://127.0.0.1:8080",
+    url: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="The server; may be repeated: the next is asked when one fails.",
+            show_default=DEFAULT_URL,
+        ),
+    ] = None,
     account: Annotated[str, typer.Option(help="The account.")] = "main",
     login: Annotated[str, typer.Option(help="An admin's login.")] = "admin",
     password: Annotated[
@@ -40,7 +48,7 @@ def simulate(
     from simulator.day import simulate as live_through
 
     options = SimulateOptions(
-        url=url,
+        urls=tuple(url or (DEFAULT_URL,)),
         account=account,
         login=login,
         password=password,

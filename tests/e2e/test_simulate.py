@@ -17,7 +17,7 @@ async def test_a_simulated_day_is_clean_and_leaves_no_operators_behind(tmp_path:
         who = await make_account(server.url)
         console = Console(record=True, width=120, quiet=True)
         options = SimulateOptions(
-            url=server.url,
+            urls=[server.url],
             account=who.account,
             login=who.login,
             password=who.password,

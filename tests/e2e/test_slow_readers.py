@@ -241,9 +241,7 @@ async def test_five_hundred_streams_dropped_at_once_all_resume(desk: Desk) -> No
             name: TransportName = "sse" if number % 2 else "ws"
             token = desk.admin.http.token
             transport: Transport = (
-                SseTransport(http, token)
-                if name == "sse"
-                else WebSocketTransport(desk.server.url, token)
+                SseTransport(http, token) if name == "sse" else WebSocketTransport(http, token)
             )
             streams.append(follow(desk, transport, desk.history(f"stream {number}"), state["id"]))
         tasks = [asyncio.create_task(stream.run()) for stream in streams]

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
@@ -110,10 +110,18 @@ async def members_on(broker: Broker, directory: Path) -> AsyncIterator[Members]:
 
 @asynccontextmanager
 async def rushed(
-    members: Members, who: Credentials, *, least: int, speed: float = SPEED
+    members: Members,
+    who: Credentials,
+    *,
+    least: int,
+    speed: float = SPEED,
+    others: Sequence[str] = (),
 ) -> AsyncIterator[Rush]:
-    """A rush at the first process; clean in the end, with so many answers at least."""
-    rush = Rush(members.all[0].url, who, seed=SEED, speed=speed)
+    """A rush at the first process; clean in the end, with so many answers at least.
+
+    `others`: where people go as well, and when a process fails.
+    """
+    rush = Rush(members.all[0].url, who, seed=SEED, speed=speed, others=others)
     await rush.begin()
     try:
         yield rush

@@ -6,6 +6,7 @@ history is held against the log.
 
 import asyncio
 import random
+from collections.abc import Sequence
 from pathlib import Path
 
 from simulator.checker import check
@@ -13,7 +14,7 @@ from simulator.client import Client
 from simulator.dialogue import Dialogue
 from simulator.faults import Verdict
 from simulator.history import History
-from simulator.http import open_http
+from simulator.http import open_each_first
 from simulator.operators import Operator
 from simulator.people import Credentials, Person, add_operator, log_in
 from simulator.visitors import Visitor
@@ -30,11 +31,21 @@ SETTLE_WITHIN = 3.0
 class Rush:
     """Some operators, and visitors who come back as soon as they have left."""
 
-    def __init__(self, url: str, who: Credentials, *, seed: int, speed: float = SPEED) -> None:
+    def __init__(
+        self,
+        url: str,
+        who: Credentials,
+        *,
+        seed: int,
+        speed: float = SPEED,
+        others: Sequence[str] = (),
+    ) -> None:
+        """`others`: where people go as well, in turn, and when the server fails."""
         self._who = who
-        self.http = open_http(url)
+        self._servers = open_each_first([url, *others])
+        self.http = self._servers[0]
         self.world = World(
-            http=self.http,
+            servers=self._servers,
             account=who.account,
             dialogue=Dialogue(["english", "german", "japanese"]),
             chance=random.Random(seed),
@@ -55,7 +66,8 @@ class Rush:
         await self.observer.start()
         for number in range(operators):
             new = await add_operator(self.admin.http, f"Op{number}", desk_limit=3)
-            person = await log_in(self.http, new._replace(account=self._who.account))
+            servers = self.world.servers_for(number)
+            person = await log_in(servers, new._replace(account=self._who.account))
             operator = Operator(self.world, person, f"operator {number}")
             await operator.begin()
             self.operators.append(operator)
@@ -90,7 +102,7 @@ class Rush:
         await asyncio.gather(*self._coming, return_exceptions=True)
         await asyncio.gather(*(operator.rest() for operator in self.operators))
         await asyncio.gather(*(client.stop() for client in self._clients()))
-        await self.http.aclose()
+        await asyncio.gather(*(servers.aclose() for servers in self._servers))
 
     async def verdict(self, data: Path) -> Verdict:
         """The checker's, against the log in this directory; the server must not run."""

@@ -7,8 +7,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from api.bootstrap import NewAccount, create_account
 from api.serve import running, server_for
 from api.server import bind
@@ -16,6 +14,7 @@ from api.service import Service
 from schemas import actions as a
 from schemas.actions import AnyAction
 from schemas.values import Role
+from simulator.http import open_http
 from streams.domain.access import Viewer
 from streams.settings import Settings
 
@@ -43,7 +42,7 @@ class Server:
     def __init__(self, service: Service, url: str) -> None:
         self.service = service
         self.url = url
-        self.http = httpx.AsyncClient(base_url=url, timeout=10)
+        self.http = open_http(url)
         self._people = 0
 
     @property

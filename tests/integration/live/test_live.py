@@ -7,13 +7,13 @@ from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from picows import WSError, WSListener, WSMsgType, ws_connect
 
 from api.live.wire import POLL, SSE, WEBSOCKET
 from schemas import actions as a
 from schemas.values import TextContent
+from simulator.http import open_http
 from simulator.transports import (
     PollTransport,
     SseTransport,
@@ -40,7 +40,7 @@ def transport(kind: str, person: Person) -> Transport:
         case "poll":
             return PollTransport(person.server.http, person.token)
         case _:
-            return WebSocketTransport(person.server.url, person.token)
+            return WebSocketTransport(person.server.http, person.token)
 
 
 class Stream:
@@ -447,8 +447,7 @@ async def test_a_stop_ends_every_stream(tmp_path: Path) -> None:
 
 async def test_streams_that_are_cut_leave_nothing_behind(server: Server) -> None:
     ada = await server.account()
-    limits = httpx.Limits(max_connections=None)
-    async with httpx.AsyncClient(base_url=server.url, limits=limits, timeout=10) as http:
+    async with open_http(server.url) as http:
         server_http, server.http = server.http, http
         streams = [Stream("sse", ada) for _ in range(100)]
         await eventually(lambda: all(stream.frames for stream in streams), 10)

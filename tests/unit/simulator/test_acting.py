@@ -11,7 +11,7 @@ from schemas.values import TextContent
 from simulator.acting import Acting
 from simulator.errors import OutcomeUnknown, TurnedAway
 from simulator.history import ClientHistory
-from simulator.http import Http
+from simulator.http import Http, Servers
 from simulator.measures import Measures
 from streams.domain.access import Viewer
 
@@ -28,9 +28,7 @@ class Desk:
         viewer = Viewer(kind="operator", id="ana", account="acme", role="agent")
         self.history = ClientHistory("ana", viewer)
         self.measures = Measures()
-        http = httpx.AsyncClient(
-            transport=httpx.MockTransport(self._answer), base_url="http://desk"
-        )
+        http = Servers(["http://desk"], transport=httpx.MockTransport(self._answer))
         self.acting = Acting(
             Http(http, "token"), self.history, self.measures, chance=random.Random(1)
         )
