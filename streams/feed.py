@@ -8,6 +8,7 @@ from schemas import codec
 from schemas.decisions import Decision
 from schemas.signals import Signal
 from streams.acceptance import Acceptance
+from streams.log.partitioner import partition_of
 from streams.log.port import Log
 
 BATCH = 256
@@ -27,6 +28,7 @@ class EventFeed:
         self._log = log
         self._positions: dict[int, Acceptance] = {}
         self._subscribers: list[Subscriber] = []
+        self._moved = asyncio.Event()
 
     def subscribe(self, subscriber: Subscriber) -> None:
         """Call `subscriber` with every decision that is accepted from now on."""
@@ -43,6 +45,7 @@ class EventFeed:
         Raises MalformedRecord for a poisoned log.
         """
         position = self._positions[partition] = copy(start or Acceptance())
+        self._moved.set()
         while True:
             records = await self._log.read("events", partition, position.offset, BATCH)
             for record in records:
@@ -51,9 +54,21 @@ class EventFeed:
                     for subscriber in self._subscribers:
                         subscriber(decision)
             if records:
+                self._moved.set()
                 await asyncio.sleep(0)
             else:
                 await self._log.wait("events", partition, position.offset)
+
+    async def caught_up(self, account: str) -> None:
+        """Wait until all that is on the log now of an account was handed on.
+
+        Raises LogUnavailable.
+        """
+        partition = partition_of(account, self._log.partitions)
+        end = await self._log.end_now("events", partition)
+        while (position := self._positions.get(partition)) is None or position.offset < end:
+            self._moved.clear()
+            await self._moved.wait()
 
 
 async def follow_signals(log: Log, partition: int, subscriber: Callable[[Signal], None]) -> None:

@@ -79,7 +79,7 @@ class Incoming:
         """`door` is shared with HTTP; `max_message` in bytes."""
         self._gateway = gateway
         self._projections = projections
-        self._door = door
+        self.door = door
         self._body = JsonBody(Message)
         self._signalling: set[asyncio.Task[None]] = set()
         self.max_message = max_message
@@ -91,7 +91,7 @@ class Incoming:
             raise refusal
 
     def _count(self, viewer: Viewer) -> Problem | None:
-        allowance = self._door.count(viewer)
+        allowance = self.door.count(viewer)
         if allowance.refused:
             return too_many("too_many_requests", allowance.retry_after)
         return None

@@ -2,16 +2,15 @@
 
 from starlette.routing import BaseRoute, Route
 
-from api.door import Door
-from api.gateway import Gateway
 from api.live.hub import Hub
 from api.live.incoming import Incoming
 from api.live.poll import PollEndpoint
-from api.live.resume import Resume
+from api.live.resume import Resume, ResumeLimits
 from api.live.sse import SseEndpoint
 from api.live.websocket import WebSocketEndpoint
 from projections.store import Projections
 from streams.clock import Clock
+from streams.feed import EventFeed
 from streams.settings import Settings
 
 
@@ -22,20 +21,14 @@ class Live:
         self,
         settings: Settings,
         clock: Clock,
-        gateway: Gateway,
+        feed: EventFeed,
         projections: Projections,
-        door: Door,
+        incoming: Incoming,
     ) -> None:
         self.hub = Hub(clock, heartbeat=settings.heartbeat, memory=settings.live_buffer)
-        self._resume = Resume(
-            self.hub, projections, limit=settings.resume_limit, max_streams=settings.max_streams
-        )
-        self.websocket = WebSocketEndpoint(
-            self.hub,
-            self._resume,
-            door,
-            Incoming(gateway, projections, door, settings.max_body),
-        )
+        limits = ResumeLimits(missed=settings.resume_limit, streams=settings.max_streams)
+        self._resume = Resume(self.hub, feed, projections, limits)
+        self.websocket = WebSocketEndpoint(self.hub, self._resume, incoming)
 
     def routes(self) -> list[BaseRoute]:
         """SSE and long poll. WebSocket upgrades go to `websocket.protocol()`."""

@@ -7,6 +7,14 @@ from schemas.views import ChatView, StaffState, StoredEvent, VisitorState
 from streams.domain.access import Viewer
 
 
+class Feed(Protocol):
+    """Implemented by streams.feed.EventFeed."""
+
+    async def caught_up(self, account: str) -> None:
+        """Wait until all that is on the log now of an account was handed on."""
+        ...
+
+
 class Rows(Protocol):
     """Implemented by projections.store.Projections."""
 

@@ -5,17 +5,20 @@ live sessions, nothing is awaited. So there is no gap and no duplicate at any sp
 """
 
 import asyncio
+from contextlib import suppress
+from typing import NamedTuple
 
 import msgspec
 
 from api.live.channel import Channel
 from api.live.frames import CaughtUp, LiveEvent, Reset
 from api.live.hub import Hub, pack
-from api.live.ports import Rows
+from api.live.ports import Feed, Rows
 from api.live.session import Session
 from api.problems import Problem
 from schemas.events import Event
 from schemas.ids import parse_event_id
+from streams.log.errors import LogError
 
 PAGE = 1_000
 """Events read from the rows at once."""
@@ -24,27 +27,37 @@ PATIENCE = 2.0
 """Seconds to wait for another part of the process that is behind."""
 
 BEHIND = "The projections are behind."
+FEED_BEHIND = "This process is behind."
+SOON = {"retry-after": "1"}
 
 _events = msgspec.json.Decoder(Event)
+
+
+class ResumeLimits(NamedTuple):
+    """`missed`: events missed at the most; `streams`: connections of this process.
+
+    `page`: events read from the rows at once; `patience`: seconds to wait for what is behind.
+    """
+
+    missed: int
+    streams: int
+    page: int = PAGE
+    patience: float = PATIENCE
 
 
 class Resume:
     """Begins sessions."""
 
-    def __init__(
-        self, hub: Hub, rows: Rows, *, limit: int, max_streams: int, page: int = PAGE
-    ) -> None:
-        """`limit`: events missed at the most; `max_streams`: connections of this process."""
+    def __init__(self, hub: Hub, feed: Feed, rows: Rows, limits: ResumeLimits) -> None:
         self._hub = hub
+        self._feed = feed
         self._rows = rows
-        self._limit = limit
-        self._max_streams = max_streams
-        self._page = page
+        self._limits = limits
 
     def _admit(self) -> None:
         if self._hub.draining:
-            raise Problem("unavailable", "The server is stopping.", headers={"retry-after": "1"})
-        if self._hub.sessions >= self._max_streams:
+            raise Problem("unavailable", "The server is stopping.", headers=SOON)
+        if self._hub.sessions >= self._limits.streams:
             raise Problem("unavailable", "Too many connections.", headers={"retry-after": "5"})
 
     async def begin(
@@ -108,9 +121,9 @@ class Resume:
             _, version = parse_event_id(after)
         except ValueError:
             return "unknown_id"
-        if version > channel.version and not await self._reaches(channel, session, version):
+        if version > channel.version and not await self._reaches(channel, version):
             return "unknown_id"
-        if channel.version - version > self._limit:
+        if channel.version - version > self._limits.missed:
             return "too_old"
         known = channel.id_of(version) or await self._id_of(session, version)
         if known != after:
@@ -119,22 +132,28 @@ class Resume:
         self._hub.resumed += 1
         return None
 
-    async def _reaches(self, channel: Channel, session: Session, version: int) -> bool:
-        """Wait for events that another process has told the client of already."""
-        if version - channel.version > self._limit:
-            return False
+    async def _reaches(self, channel: Channel, version: int) -> bool:
+        """Wait for events that another process has told the client of already.
+
+        False if the log has none of this version. Raises Problem if that cannot be told.
+        """
+        if version - channel.version <= self._limits.missed:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._limits.patience):
+                    while channel.version < version:
+                        await self._hub.moved(channel.account)
+                    return True
         try:
-            async with asyncio.timeout(PATIENCE):
-                while channel.version < version:
-                    await self._hub.moved(session.viewer.account)
-        except TimeoutError:
-            return False
-        return True
+            async with asyncio.timeout(self._limits.patience):
+                await self._feed.caught_up(channel.account)
+        except (TimeoutError, LogError):
+            raise Problem("unavailable", FEED_BEHIND, headers=SOON) from None
+        return channel.version >= version
 
     async def _id_of(self, session: Session, version: int) -> str | None:
         account = session.viewer.account
-        if not await self._rows.reached(account, version, PATIENCE):
-            raise Problem("unavailable", BEHIND)
+        if not await self._rows.reached(account, version, self._limits.patience):
+            raise Problem("unavailable", BEHIND, headers=SOON)
         found = await self._rows.events_after(account, version - 1, 1)
         return found[0].id if found and found[0].version == version else None
 
@@ -149,11 +168,13 @@ class Resume:
         blocks = []
         account = session.viewer.account
         while session.version < channel.start and not session.ended:
-            page = await self._rows.events_after(account, session.version, self._page)
+            page = await self._rows.events_after(account, session.version, self._limits.page)
             if page:
                 blocks.append(session.pack([LiveEvent(_events.decode(e.body)) for e in page]))
-            elif not await self._rows.reached(account, session.version + 1, PATIENCE):
-                raise Problem("unavailable", BEHIND)
+                continue
+            patience = self._limits.patience
+            if not await self._rows.reached(account, session.version + 1, patience):
+                raise Problem("unavailable", BEHIND, headers=SOON)
         if not session.ended:
             blocks.append(self._hub.catch_ups.catch_up(channel, session))
         return blocks

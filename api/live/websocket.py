@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeRequest
 
 from api.auth.authenticator import Identity
-from api.door import Door, network_of
+from api.door import network_of
 from api.errors import problem_of
 from api.live.frames import Denied, ErrorFrame, answer_frame
 from api.live.hub import Hub
@@ -257,12 +257,11 @@ class WebSocketEndpoint:
         self,
         hub: Hub,
         resume: Resume,
-        door: Door,
         incoming: Incoming,
     ) -> None:
         self.hub = hub
         self.resume = resume
-        self.door = door
+        self.door = incoming.door
         self.incoming = incoming
         self.max_message = incoming.max_message
 

@@ -11,6 +11,7 @@ from api.auth.visitor_tokens import VisitorTokens
 from api.door import Door
 from api.gateway import Gateway
 from api.keys import key_of
+from api.live.incoming import Incoming
 from api.live.live import Live
 from api.live.wire import POLL, SSE, WEBSOCKET
 from api.services import Check, Measure, Part, Services
@@ -38,8 +39,9 @@ class Answering:
         self._tokens = TokenDirectory(rows, clock)
         self._authenticator = self._authentication()
         self._door = Door(self._authenticator, settings)
-        self.live = Live(settings, clock, self.gateway, rows, self._door)
         self._feed = EventFeed(log)
+        incoming = Incoming(self.gateway, rows, self._door, settings.max_body)
+        self.live = Live(settings, clock, self._feed, rows, incoming)
         # In this order: whoever is answered finds that the caches know of it already.
         for subscriber in (self._tokens.decided, self.live.hub.decided, self.gateway.decided):
             self._feed.subscribe(subscriber)

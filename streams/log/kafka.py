@@ -158,6 +158,12 @@ class KafkaLog:
         """See Log.end; of others' records it is as new as the last poll."""
         return (await self._tail(self._place(topic, partition))).end
 
+    async def end_now(self, topic: Topic, partition: int) -> int:
+        """See Log.end_now. Raises LogUnavailable after `read_seconds` without a broker."""
+        place = self._place(topic, partition)
+        _, end = await self._patiently(place, lambda: self._clients[1].bounds(place))
+        return end
+
     async def wait(self, topic: Topic, partition: int, offset: int) -> None:
         """See Log.wait."""
         tail = await self._tail(self._place(topic, partition))

@@ -74,6 +74,10 @@ class MemoryLog:
         """See Log.end."""
         return self._tail(topic, partition).end
 
+    async def end_now(self, topic: Topic, partition: int) -> int:
+        """See Log.end_now: nobody else appends."""
+        return await self.end(topic, partition)
+
     async def wait(self, topic: Topic, partition: int, offset: int) -> None:
         """See Log.wait."""
         await self._tail(topic, partition).wait(offset)

@@ -64,6 +64,10 @@ class Log(Protocol):
         """The offset after the last durable record: the number of records ever appended."""
         ...
 
+    async def end_now(self, topic: Topic, partition: int) -> int:
+        """`end`, with all that others had appended when this was called, read here or not yet."""
+        ...
+
     async def wait(self, topic: Topic, partition: int, offset: int) -> None:
         """Return as soon as `end` is greater than `offset`. Raises LogClosed."""
         ...

@@ -52,6 +52,12 @@ async def test_every_topic_takes_and_gives_records(log: Log, topic: Topic) -> No
     assert await log.read(topic, 1, 0) == numbered(b"one", b"two")
 
 
+async def test_the_end_now_counts_every_record(log: Log) -> None:
+    assert await log.end_now("events", 1) == 0
+    await log.append("events", 1, [b"one", b"two"])
+    assert await log.end_now("events", 1) == 2
+
+
 async def test_any_bytes_come_back_as_they_were(log: Log) -> None:
     values = [b"", b"\x00\xff", bytes(range(256)), b"x" * RECORD_BYTES]
     await log.append("actions", 0, values)

@@ -102,6 +102,18 @@ class HandRows:
         return (await self.head(account)).version >= version
 
 
+class HandFeed:
+    """A feed that has handed on all there is, until it is told that it is `behind`."""
+
+    def __init__(self) -> None:
+        self.behind = False
+
+    async def caught_up(self, account: str) -> None:
+        """See Feed.caught_up."""
+        while self.behind:
+            await asyncio.sleep(0.001)
+
+
 class HandOutlet:
     """Keeps what it is given."""
 

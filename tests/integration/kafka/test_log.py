@@ -70,6 +70,15 @@ async def test_an_offset_that_another_process_knows_is_not_beyond_the_end(
         assert await log.read("events", 0, end) == []
 
 
+async def test_the_end_now_is_that_of_what_others_appended_as_well(
+    log: KafkaLog, other: KafkaLog
+) -> None:
+    await log.end("events", 0)
+    for number in range(50):
+        end = await other.append("events", 0, [b"%d" % number]) + 1
+        assert await log.end_now("events", 0) == end
+
+
 async def test_signals_that_were_forgotten_give_the_oldest_that_are_left(
     log: KafkaLog, other: KafkaLog, connection: KafkaConnection
 ) -> None:

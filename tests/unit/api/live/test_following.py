@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.live.hub import Hub
-from api.live.resume import Resume
+from api.live.resume import Resume, ResumeLimits
 from api.live.session import Session
 from api.live.wire import POLL, SSE, WEBSOCKET, Wire
 from schemas.events import Event
 from schemas.ids import event_id
 from schemas.values import Audience
 from streams.domain.access import Viewer
-from tests.support.live import ANA, BEN, VERA, WIM, HandOutlet, HandRows, decision, event
+from tests.support.live import ANA, BEN, VERA, WIM, HandFeed, HandOutlet, HandRows, decision, event
 
 AUDIENCES: tuple[Audience, ...] = (
     ("staff",), ("staff", "visitor:vera"), ("staff", "visitor:wim"), (), ("operator:ana",),
@@ -23,7 +23,7 @@ AUDIENCES: tuple[Audience, ...] = (
 VIEWERS = (ANA, ANA, BEN, BEN, VERA, WIM)
 WIRES = (SSE, SSE, SSE, WEBSOCKET, POLL)
 NEVER = 2**48 - 1
-LIMIT = 40
+LIMITS = ResumeLimits(missed=40, streams=1_000, page=3)
 
 
 class Client:
@@ -58,7 +58,7 @@ class Desk:
     def __init__(self, memory: int, turns: int = 0) -> None:
         self.hub = Hub(lambda: 0, heartbeat=1_000, memory=memory)
         self.rows = HandRows(turns)
-        self.resume = Resume(self.hub, self.rows, limit=LIMIT, max_streams=1_000, page=3)
+        self.resume = Resume(self.hub, HandFeed(), self.rows, LIMITS)
         self.events: list[Event] = []
         self.clients: list[Client] = []
         self.joining: set[asyncio.Task[Client]] = set()
