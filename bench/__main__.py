@@ -3,7 +3,19 @@
 import runpy
 import sys
 
-MEASUREMENTS = ("log", "fold", "projections", "postgres", "messages", "flat", "live", "soak")
+MEASUREMENTS = (
+    "log",
+    "fold",
+    "projections",
+    "postgres",
+    "kafka_log",
+    "decider",
+    "messages",
+    "cluster",
+    "flat",
+    "live",
+    "soak",
+)
 """The last one takes ten minutes."""
 
 

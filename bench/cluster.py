@@ -2,8 +2,9 @@
 
     python -m bench.cluster [memory] [latency] [messages] [fanout] [resume]
 
-Everything runs on this machine: Kafka, PostgreSQL, two API processes, one decider, one projector
-and the clients. Whoever follows is at the first API process, whoever writes at the second.
+Everything runs on this machine: Kafka, PostgreSQL, two API processes and a third one without
+clients, one decider, one projector and the clients. Whoever follows is at the first API process,
+whoever writes at the second.
 """
 
 import asyncio
@@ -31,10 +32,10 @@ from streams.kafka_connection import KafkaConnection
 CLIENTS = 100
 """At each API process."""
 FOLLOWERS = 5
-WARM = 4
+WARM = 3
 """Rounds before the one that counts: the broker's code is compiled while it runs."""
 PASSWORD = "correct horse battery staple"
-REPLICAS = {"decider": 1, "projector": 1}
+REPLICAS = {"api": 3, "decider": 1, "projector": 1}
 
 
 class Bench(NamedTuple):
@@ -67,21 +68,22 @@ async def open_bench(running: Cluster) -> Bench:
         account = {"id": "main", "name": "Main", "admin": admin}
         (await http.post("/v1/accounts", headers=headers, json=account)).raise_for_status()
     apis = [Running(m.url, m.process, PASSWORD, m.output.parent) for m in members]
-    return Bench(running, apis, await open_desk(apis[0], 2 * CLIENTS))
+    return Bench(running, apis[:2], await open_desk(apis[0], 2 * CLIENTS))
 
 
 async def messages(bench: Bench) -> None:
     """Durable messages to their acknowledgement, over WebSocket, through both API processes."""
-    usages = {f"{m.name} {m.process.pid}": Usage(m.process.pid) for m in bench.running.members}
-    before = {name: usage.cpu() for name, usage in usages.items()}
+    usages = {m.output.parent.name: Usage(m.process.pid) for m in bench.running.members}
     halves = [bench.desk.visitors[:CLIENTS], bench.desk.visitors[CLIENTS:]]
-    gathered = await asyncio.gather(
-        *(
-            over_websocket(api, Desk(bench.desk.operator, half), CLIENTS)
-            for api, half in zip(bench.apis, halves, strict=True)
+    for _ in range(WARM + 1):
+        before = {name: usage.cpu() for name, usage in usages.items()}
+        gathered = await asyncio.gather(
+            *(
+                over_websocket(api, Desk(bench.desk.operator, half), CLIENTS)
+                for api, half in zip(bench.apis, halves, strict=True)
+            )
         )
-    )
-    found = sorted(seconds for half in gathered for seconds in half)
+        found = sorted(seconds for half in gathered for seconds in half)
     print(f"messages, {2 * CLIENTS} clients: {len(found) / SECONDS:,.0f}/s, {percentiles(found)}")
     for name, usage in usages.items():
         used = usage.cpu() - before[name]

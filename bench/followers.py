@@ -157,6 +157,10 @@ class Catching(asyncio.Protocol):
             self.took.set_result(time.perf_counter() - self._since)
             self._transport.abort()
 
+    def connection_lost(self, error: Exception | None) -> None:
+        if not self.took.done():
+            self.took.set_exception(RuntimeError(f"cut off after {self._got} messages"))
+
 
 async def catch_up(place: Place, wanted: int, clients: int) -> list[float]:
     """Seconds that each of so many clients takes to get what it missed; all ask at once."""

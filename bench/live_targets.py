@@ -142,8 +142,9 @@ class Deskstream(Target):
     async def newest(self) -> str:
         async with httpx.AsyncClient(base_url=self._url, timeout=30) as http:
             headers = {"authorization": f"Bearer {self._desk.operator}"}
-            state = (await http.get("/v1/state", headers=headers)).raise_for_status().json()
-        return str(state["id"])
+            # Not from the state: the rows may be far behind a flood of messages.
+            polled = (await http.get("/v1/live/poll", headers=headers)).raise_for_status().json()
+        return str(polled["id"])
 
     def close(self) -> None:
         self._transport.disconnect()
