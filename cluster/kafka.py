@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -110,14 +110,23 @@ class Broker:
     """One broker with its data in a directory, on one port for all its lives. All calls block."""
 
     def __init__(
-        self, directory: Path, *, port: int | None = None, properties: Mapping[str, str] = {}
+        self,
+        directory: Path,
+        *,
+        port: int | None = None,
+        properties: Mapping[str, str] = {},
+        users: Sequence[str] = (),
     ) -> None:
-        """`properties` go over those of `server.properties` that are set here."""
+        """`properties` go over those of `server.properties` that are set here.
+
+        `users`: of SCRAM, as kafka-storage takes them: "SCRAM-SHA-256=[name=ana,password=...]".
+        """
         self.directory = directory
         self.port = port or free_port()
         self.bootstrap = f"127.0.0.1:{self.port}"
         self._controller_port = free_port()
         self._properties = properties
+        self._users = [argument for user in users for argument in ("--add-scram", user)]
         self._output = directory / "output.txt"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -191,8 +200,9 @@ class Broker:
         properties = {**self._defaults(), **self._properties}
         new = configuration.with_suffix(".new")
         new.write_text("".join(f"{name}={value}\n" for name, value in properties.items()))
+        arguments = ["format", "-t", _CLUSTER, "-c", str(new), *self._users]
         subprocess.run(
-            [*_java(), "kafka.tools.StorageTool", "format", "-t", _CLUSTER, "-c", str(new)],
+            [*_java(), "kafka.tools.StorageTool", *arguments],
             check=True,
             capture_output=True,
             timeout=_START_SECONDS,

@@ -1,12 +1,18 @@
 """TLS and SASL, by the settings, against a broker that asks for them."""
 
 import asyncio
-import subprocess
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+import trustme
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from cluster.kafka import Broker, free_port
 from streams import topics
@@ -16,43 +22,58 @@ from streams.log.kafka import KafkaLog
 from streams.settings import WrongSettings, load_settings
 from tests.support.kafka import require_kafka
 
-STORE_PASSWORD = "store-password"
-PLAIN = "org.apache.kafka.common.security.plain.PlainLoginModule"
+PASSWORD = "her password"
+USER = {"kafka_user": "ana", "kafka_password": PASSWORD}
+SCRAM = ("SCRAM-SHA-256", "SCRAM-SHA-512")
+MODULES = "org.apache.kafka.common.security"
+SASL = ("SASL_PLAINTEXT", "SASL_SSL")
+PROTOCOLS = {"SSL": "SSL", "MUTUAL": "SSL"} | {name: name for name in SASL}
 
 
 class SecureBroker:
-    """A broker with three listeners: TLS, SASL, and both."""
+    """A broker with listeners for TLS, for TLS with certificates of clients, and for SASL."""
 
     def __init__(self, directory: Path) -> None:
-        self.certificate = directory / "broker.pem"
-        self.ports = {name: free_port() for name in ("SSL", "SASL_PLAINTEXT", "SASL_SSL")}
-        self.broker = Broker(directory / "broker", properties=self._properties(directory))
-        _make_certificate(directory, self.certificate)
+        authority = trustme.CA()
+        self.ca = directory / "ca.pem"
+        authority.cert_pem.write_to_path(self.ca)
+        self.certificates = {name: directory / f"{name}.pem" for name in ("localhost", "ana")}
+        for name, path in self.certificates.items():
+            path.write_bytes(_pem_of(authority.issue_cert(name)))
+        self.ports = {name: free_port() for name in PROTOCOLS}
+        users = [f"{mechanism}=[name=ana,password={PASSWORD}]" for mechanism in SCRAM]
+        self.broker = Broker(directory / "broker", properties=self._properties(), users=users)
 
-    def settings(self, security: str, **others: str) -> Mapping[str, str]:
-        address = f"localhost:{self.ports[security.upper()]}"
-        return {"kafka": address, "kafka_security": security, **others}
+    def settings(self, listener: str, **others: str) -> Mapping[str, str]:
+        """How to reach one of the listeners."""
+        address = f"localhost:{self.ports[listener]}"
+        return {"kafka": address, "kafka_security": PROTOCOLS[listener].lower(), **others}
 
-    def _properties(self, directory: Path) -> dict[str, str]:
+    def _properties(self) -> dict[str, str]:
         listeners = ",".join(f"{name}://localhost:{port}" for name, port in self.ports.items())
         controller = free_port()
-        users = f'{PLAIN} required user_ana="her password";'
-        return {
+        protocols = {**PROTOCOLS, "CONTROLLER": "PLAINTEXT"}
+        plain = f'{MODULES}.plain.PlainLoginModule required user_ana="{PASSWORD}";'
+        properties = {
             "controller.quorum.voters": f"1@127.0.0.1:{controller}",
             "listeners": f"{listeners},CONTROLLER://127.0.0.1:{controller}",
             "advertised.listeners": listeners,
             "inter.broker.listener.name": "SSL",
-            "listener.security.protocol.map": ",".join(
-                [*(f"{name}:{name}" for name in self.ports), "CONTROLLER:PLAINTEXT"]
-            ),
-            "ssl.keystore.location": str(directory / "broker.p12"),
-            "ssl.keystore.password": STORE_PASSWORD,
-            "ssl.truststore.location": str(directory / "broker.p12"),
-            "ssl.truststore.password": STORE_PASSWORD,
-            "sasl.enabled.mechanisms": "PLAIN",
-            "listener.name.sasl_plaintext.plain.sasl.jaas.config": users,
-            "listener.name.sasl_ssl.plain.sasl.jaas.config": users,
+            "listener.security.protocol.map": ",".join(map(":".join, protocols.items())),
+            "listener.name.mutual.ssl.client.auth": "required",
+            "ssl.keystore.type": "PEM",
+            "ssl.keystore.location": str(self.certificates["localhost"]),
+            "ssl.truststore.type": "PEM",
+            "ssl.truststore.location": str(self.ca),
+            "sasl.enabled.mechanisms": ",".join(("PLAIN", *SCRAM)),
         }
+        for name in ("sasl_plaintext", "sasl_ssl"):
+            properties[f"listener.name.{name}.plain.sasl.jaas.config"] = plain
+            for mechanism in SCRAM:
+                properties[f"listener.name.{name}.{mechanism.lower()}.sasl.jaas.config"] = (
+                    f"{MODULES}.scram.ScramLoginModule required;"
+                )
+        return properties
 
 
 @pytest.fixture(scope="module")
@@ -82,31 +103,38 @@ async def append_and_read(settings: Mapping[str, str]) -> None:
 
 
 async def test_tls(secure: SecureBroker) -> None:
-    await append_and_read(secure.settings("ssl", kafka_ca=str(secure.certificate)))
+    await append_and_read(secure.settings("SSL", kafka_ca=str(secure.ca)))
 
 
-async def test_sasl(secure: SecureBroker) -> None:
-    user = {"kafka_user": "ana", "kafka_password": "her password"}
-    await append_and_read(secure.settings("sasl_plaintext", **user))
+async def test_a_certificate_of_the_client(secure: SecureBroker) -> None:
+    given = {"kafka_ca": str(secure.ca), "kafka_cert": str(secure.certificates["ana"])}
+    await append_and_read(secure.settings("MUTUAL", **given))
 
 
-async def test_sasl_over_tls(secure: SecureBroker) -> None:
-    user = {"kafka_user": "ana", "kafka_password": "her password"}
-    ca = str(secure.certificate)
-    await append_and_read(secure.settings("sasl_ssl", kafka_ca=ca, **user))
+@pytest.mark.parametrize("mechanism", ["PLAIN", *SCRAM])
+@pytest.mark.parametrize("listener", SASL)
+async def test_sasl(secure: SecureBroker, listener: str, mechanism: str) -> None:
+    given = {"kafka_ca": str(secure.ca), "kafka_sasl_mechanism": mechanism, **USER}
+    await append_and_read(secure.settings(listener, **given))
 
 
 async def test_a_broker_whose_certificate_is_unknown_is_not_talked_to(
     secure: SecureBroker,
 ) -> None:
     with pytest.raises(LogUnavailable):
-        await append_and_read(secure.settings("ssl"))
+        await append_and_read(secure.settings("SSL"))
 
 
-async def test_a_wrong_password_is_refused(secure: SecureBroker) -> None:
-    user = {"kafka_user": "ana", "kafka_password": "another password"}
+async def test_a_client_without_a_certificate_is_refused(secure: SecureBroker) -> None:
     with pytest.raises(LogUnavailable):
-        await append_and_read(secure.settings("sasl_plaintext", **user))
+        await append_and_read(secure.settings("MUTUAL", kafka_ca=str(secure.ca)))
+
+
+@pytest.mark.parametrize("mechanism", ["PLAIN", *SCRAM])
+async def test_a_wrong_password_is_refused(secure: SecureBroker, mechanism: str) -> None:
+    user = {"kafka_user": "ana", "kafka_password": "another", "kafka_sasl_mechanism": mechanism}
+    with pytest.raises(LogUnavailable):
+        await append_and_read(secure.settings("SASL_PLAINTEXT", **user))
 
 
 def test_settings_that_do_not_go_together_are_refused() -> None:
@@ -118,18 +146,8 @@ def test_settings_that_do_not_go_together_are_refused() -> None:
         KafkaConnection.of(load_settings(kafka="localhost:1", kafka_key="key.pem"))
 
 
-def _make_certificate(directory: Path, certificate: Path) -> None:
-    """A key that signs itself, for a broker on localhost."""
-    store = ["-keystore", str(directory / "broker.p12"), "-storetype", "PKCS12"]
-    password = ["-storepass", STORE_PASSWORD, "-alias", "broker"]
-    _keytool(
-        *("-genkeypair", "-keyalg", "RSA", "-keysize", "2048", "-validity", "2"),
-        *("-dname", "CN=localhost", "-ext", "SAN=dns:localhost", "-ext", "bc:c=ca:true"),
-        *store,
-        *password,
-    )
-    _keytool("-exportcert", "-rfc", "-file", str(certificate), *store, *password)
-
-
-def _keytool(*arguments: str) -> None:
-    subprocess.run(["keytool", *arguments], check=True, capture_output=True, timeout=60)
+def _pem_of(certificate: trustme.LeafCert) -> bytes:
+    """The certificate with its key in PKCS #8, the only form that Java reads."""
+    key = load_pem_private_key(certificate.private_key_pem.bytes(), password=None)
+    chain = b"".join(blob.bytes() for blob in certificate.cert_chain_pems)
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + chain
