@@ -6,6 +6,7 @@ from api.roles.answering import Answering
 from api.roles.deciding import Deciding
 from api.roles.keeping import Keeping
 from api.roles.projecting import Projecting
+from api.roles.reading import Reading
 from api.storage import Storage
 from projections.projector import Projector
 from streams.clock import Clock, SteadyClock
@@ -21,7 +22,7 @@ class Service(Process):
     ) -> None:
         """`alone`: other processes decide and project."""
         answering = Answering(settings, clock, storage.log, storage.rows)
-        roles: list[Role] = [answering]
+        roles: list[Role] = [answering, Reading(storage.log, storage.rows)]
         self.projector: Projector | None = None
         if not alone:
             projecting = Projecting(storage.log, storage.rows)

@@ -106,6 +106,10 @@ class Projections:
             reached = await self._read(positions.read)
         return {partition: replace(position.acceptance) for partition, position in reached.items()}
 
+    async def look(self) -> None:
+        """Raise what keeps the rows from being read: NotReady, Damaged or Unwritable."""
+        await self._read(positions.read)
+
     async def reached(self, account: str, version: int, timeout: float) -> bool:
         """Wait until the rows have this version; False when `timeout` seconds are over first."""
         return await self._waiters.reached(account, version, timeout)

@@ -3,13 +3,11 @@
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 
+from api.roles.reading import lag_of, part_of
 from api.services import Check, Measure, Part
 from projections.projector import Projector
 from projections.store import Projections
 from streams.log.port import Log
-
-MAX_LAG = 10_000
-"""Records that the rows may be behind before the service counts as not ready."""
 
 
 class Projecting:
@@ -25,10 +23,8 @@ class Projecting:
         """See Role.checks."""
 
         async def projections() -> Part:
-            lag = await lag_of(self._log, self._rows)
-            if not self.projector.ready.is_set():
-                return Part(False, f"catching up, {lag} records behind")
-            return Part(lag <= MAX_LAG, f"{lag} records behind" if lag else "")
+            following = self.projector.ready.is_set()
+            return await part_of(lag_of(self._log, self._rows), following=following)
 
         return {"projections": projections}
 
@@ -56,13 +52,3 @@ class Projecting:
 
     async def close(self) -> None:
         """See Role.close."""
-
-
-async def lag_of(log: Log, rows: Projections) -> int:
-    """Records of `events` that the rows have not taken up."""
-    positions = await rows.positions()
-    lag = 0
-    for partition in range(log.partitions):
-        position = positions.get(partition)
-        lag += await log.end("events", partition) - (position.offset if position else 0)
-    return lag

@@ -62,6 +62,7 @@ async def get_problem(code: Code, request: Request) -> Response:
 
 async def _check(check: Check) -> Part:
     try:
-        return await asyncio.wait_for(check(), CHECK_TIMEOUT)
+        async with asyncio.timeout(CHECK_TIMEOUT):
+            return await check()
     except TimeoutError:
         return Part(False, f"no word within {CHECK_TIMEOUT:g} s")

@@ -39,10 +39,23 @@ class Members:
 
     async def add(self, command: str, **settings: str) -> ServerProcess:
         """A further process, ready."""
+        member = await self._launch(command, settings)
+        await member.ready()
+        return member
+
+    async def add_all(self, commands: Sequence[str], database: str) -> None:
+        """Processes that need each other to get ready; the database knows each by its place."""
+        for command in commands:
+            name = f"application_name={len(self.all)}"
+            await self._launch(command, {"database": f"{database}?{name}"})
+        for member in self.all:
+            await member.ready()
+
+    async def _launch(self, command: str, settings: Mapping[str, str]) -> ServerProcess:
         data = self._directory / f"{command}{len(self.all)}"
         member = ServerProcess(data, command, **self._settings(settings))
         self.all.append(member)
-        await member.start()
+        await member.launch()
         return member
 
     async def run(self, command: str, **settings: str) -> str:

@@ -17,7 +17,7 @@ from simulator.people import Credentials, persist
 
 ROOT = Path(__file__).parents[2]
 PLATFORM_TOKEN = "platform-token-of-the-tests-0123456789"
-READY_WITHIN = 20.0
+READY_WITHIN = 60.0
 PASSWORD = "correct horse battery staple"
 
 DEFAULTS: Mapping[str, str] = {
@@ -67,6 +67,10 @@ class ServerProcess:
     async def start(self) -> None:
         """Start, and wait until it is ready. Raises ServerEnded, TimeoutError."""
         await self.launch()
+        await self.ready()
+
+    async def ready(self) -> None:
+        """Wait until it is ready. Raises ServerEnded, TimeoutError."""
         async with asyncio.timeout(READY_WITHIN), open_http(self.url) as http:
             while not await _is_ready(http):
                 await self._raise_if_ended()

@@ -31,9 +31,8 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 
 async def complete(members: Members, database: str) -> None:
     """Two of each process."""
-    for command in ("api", "decider", "projector"):
-        for _ in range(2):
-            await members.add(command, database=database)
+    commands = [command for command in ("api", "decider", "projector") for _ in range(2)]
+    await members.add_all(commands, database)
 
 
 async def test_an_api_that_is_killed_while_clients_wait(broker: Broker, tmp_path: Path) -> None:
