@@ -7,6 +7,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable
 from functools import partial
+from operator import attrgetter
 from typing import NamedTuple
 
 from schemas import codec
@@ -18,7 +19,6 @@ from schemas.signals import AnySignal, Signal
 from schemas.values import Actor, Audience
 from streams.clock import Clock
 from streams.domain.access import Viewer, allows, permission_for
-from streams.log.errors import LogError
 from streams.log.partitioner import partition_of
 from streams.log.port import Log
 
@@ -49,6 +49,11 @@ class _Pending(NamedTuple):
     on_answer: OnAnswer
 
 
+class _Outgoing(NamedTuple):
+    action: str
+    value: bytes
+
+
 class Gateway:
     """Appends actions and remembers who awaits which decision."""
 
@@ -60,7 +65,7 @@ class Gateway:
         self._max_pending = max_pending
         self._ids = ActionIds()
         self._pending: dict[str, _Pending] = {}
-        self._outgoing: defaultdict[int, list[tuple[str, bytes]]] = defaultdict(list)
+        self._outgoing: defaultdict[int, list[_Outgoing]] = defaultdict(list)
         self.submitted = 0
 
     @property
@@ -74,7 +79,8 @@ class Gateway:
         """Append an action; `on_answer` is called once, on the loop, with what became of it.
 
         It gets an Answer (perhaps a refusal), or Unavailable, or Overdue. Raises Refused when
-        the viewer may not do this at all, Unavailable when too many actions are waiting.
+        the viewer may not do this at all or it is larger than a record may be, and Unavailable
+        when too many actions are waiting.
         """
         if not allows(viewer, permission_for(data), account=viewer.account):
             raise Refused("not_allowed")
@@ -90,11 +96,14 @@ class Gateway:
             key=origin.key,
             trace=origin.trace,
         )
+        value = codec.encode(action)
+        if len(value) > self._log.bounds.record:
+            raise Refused("record_too_large")
         self._pending[action.id] = _Pending(loop.time() + self._timeout, on_answer)
         if not self._outgoing:
             loop.call_soon(self._flush)
         outgoing = self._outgoing[partition_of(viewer.account, self._log.partitions)]
-        outgoing.append((action.id, codec.encode(action)))
+        outgoing.append(_Outgoing(action.id, value))
 
     async def act(self, viewer: Viewer, data: AnyAction, origin: Origin = NOWHERE) -> Answer:
         """Append an action and wait until it is decided and durable.
@@ -153,13 +162,13 @@ class Gateway:
         outgoing, self._outgoing = self._outgoing, defaultdict(list)
         for partition, actions in outgoing.items():
             self.submitted += len(actions)
-            ids = [action for action, _ in actions]
-            try:
-                future = self._log.append("actions", partition, [value for _, value in actions])
-            except LogError as error:
-                self._refuse(ids, error)
-            else:
-                future.add_done_callback(partial(self._appended, ids))
+            for portion in self._log.bounds.portions(actions, attrgetter("value")):
+                self._append(partition, portion)
+
+    def _append(self, partition: int, actions: list[_Outgoing]) -> None:
+        ids = [each.action for each in actions]
+        future = self._log.append("actions", partition, [each.value for each in actions])
+        future.add_done_callback(partial(self._appended, ids))
 
     def _appended(self, ids: list[str], future: asyncio.Future[int]) -> None:
         error = None if future.cancelled() else future.exception()

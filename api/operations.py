@@ -22,7 +22,7 @@ Security = Literal["viewer", "platform", "public"]
 EVERYWHERE = ("malformed_request", "invalid", "too_many_requests", "internal", "unavailable")
 AUTHENTICATED = ("unauthenticated", "not_allowed")
 WITH_BODY = ("malformed_json", "nul_in_text", "body_too_large", "unsupported_media_type")
-WRITING = ("key_invalid", "overdue")
+WRITING = ("key_invalid", "record_too_large", "overdue")
 READING = ("version_not_reached",)
 
 

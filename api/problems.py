@@ -19,6 +19,7 @@ MEDIA_TYPE = "application/problem+json"
 
 REFUSAL_STATUS: dict[str, int] = {
     "malformed": 400,
+    "record_too_large": 413,
     "not_allowed": 403,
     "account_unknown": 404,
     "account_exists": 409,

@@ -9,6 +9,7 @@ from schemas.record import Record
 
 REFUSALS: dict[str, str] = {
     "malformed": "The action cannot be read.",
+    "record_too_large": "The action, or what follows from it, is more than one record may hold.",
     "not_allowed": "You may not do that.",
     "account_unknown": "There is no such account.",
     "account_exists": "An account with this id exists already.",

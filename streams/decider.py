@@ -15,7 +15,7 @@ from schemas.decisions import Decision, Fence
 from schemas.refusals import MalformedRecord
 from streams.acceptance import Acceptance
 from streams.clock import Clock
-from streams.domain.partition import Partition, fold, judge, judge_malformed
+from streams.domain.partition import Partition, fold, judge_malformed, judge_within
 from streams.log.errors import LogUnavailable
 from streams.log.port import Log, LogRecord
 from streams.queue_signals import queue_signals
@@ -170,9 +170,10 @@ class Decider:
             self.lag = await self._log.end("actions", self._number) - start
             if actions:
                 decisions = [self._judge(term, record) for record in actions]
-                values = [value for _, value in decisions]
-                future = self._log.append("events", self._number, values)
-                await written.put((future, decisions))
+                for portion in self._log.bounds.portions(decisions, _value):
+                    values = [value for _, value in portion]
+                    future = self._log.append("events", self._number, values)
+                    await written.put((future, portion))
             elif not self._snapshotting.due:
                 await self._log.wait("actions", self._number, start)
             if self._snapshotting.due:  # of what is on the log, and of nothing else
@@ -203,8 +204,8 @@ class Decider:
     def _tell_waiting(self, partition: Partition, decisions: list[Judged]) -> None:
         signals = queue_signals(partition, (decision for decision, _ in decisions))
         values = [codec.encode(signal) for signal in signals]
-        if values:
-            _ = self._log.append("signals", self._number, values)
+        for portion in self._log.bounds.portions(values, bytes):
+            _ = self._log.append("signals", self._number, portion)
 
     def _judge(self, term: Term, record: LogRecord) -> Judged:
         try:
@@ -213,9 +214,15 @@ class Decider:
             decision = judge_malformed(
                 term.partition, str(error), source=record.offset, fence=term.fence, at=self._clock()
             )
+            value = codec.encode(decision)
         else:
-            decision = judge(term.partition, action, source=record.offset, fence=term.fence)
-        value = codec.encode(decision)
+            decision, value = judge_within(
+                self._log.bounds.record,
+                term.partition,
+                action,
+                source=record.offset,
+                fence=term.fence,
+            )
         fold(term.partition, decision, value)
         return decision, value
 
@@ -247,3 +254,7 @@ class Decider:
 
     def _append_actions(self, actions: list[Action]) -> asyncio.Future[int]:
         return self._log.append("actions", self._number, [codec.encode(a) for a in actions])
+
+
+def _value(judged: Judged) -> bytes:
+    return judged[1]

@@ -10,6 +10,9 @@ from schemas.events import ConversationOpened, Event
 from schemas.values import SYSTEM
 from streams.clock import Clock
 
+EXPIRED_AT_ONCE = 1_000
+"""Offers whose actions are appended together."""
+
 RETRY_AFTER = 1.0
 """Seconds between an append that failed and the next try."""
 
@@ -78,7 +81,7 @@ class OfferTimers:
         self._handle = None
         now = asyncio.get_running_loop().time()
         expired = []
-        while self._offers and self._offers[0].due <= now:
+        while self._offers and self._offers[0].due <= now and len(expired) < EXPIRED_AT_ONCE:
             expired.append(heapq.heappop(self._offers))
         if expired:
             appended = self._append([self._expire(offer) for offer in expired])

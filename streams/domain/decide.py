@@ -6,21 +6,21 @@ from schemas import actions as a
 from schemas.actions import Action, AnyAction
 from schemas.refusals import Refused
 from streams.domain import chats, desks, operators, transfers
-from streams.domain.draft import Draft, Outcome
+from streams.domain.draft import SERVED_AT_ONCE, Draft, Outcome
 from streams.domain.state import Account
 
 
-def decide(account: Account | None, action: Action) -> Outcome:
+def decide(account: Account | None, action: Action, serving: int = SERVED_AT_ONCE) -> Outcome:
     """The events of `action` and why routing chose so. Raises Refused.
 
     `account` is None when there is none yet. The action brings its time along; earlier than the
-    account's newest event, it counts as that event's time.
+    account's newest event, it counts as that event's time. `serving`: see Draft.
     """
     if account is None:
         if isinstance(action.data, a.CreateAccount):
             return operators.create_account(action, action.data)
         raise Refused("account_unknown")
-    draft = Draft(account, action)
+    draft = Draft(account, action, serving)
     _dispatch(draft, action.data)
     return draft.outcome()
 

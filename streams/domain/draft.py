@@ -15,6 +15,12 @@ STAFF_ONLY: Audience = (STAFF,)
 NOBODY: Audience = ()
 
 
+SERVED_AT_ONCE = 100
+"""Waiting chats served in one decision, so that its record stays below 256 KiB.
+
+What is left over goes on with the next request or gain of seats."""
+
+
 class Outcome(NamedTuple):
     """What an accepted action leads to."""
 
@@ -25,12 +31,16 @@ class Outcome(NamedTuple):
 class Draft:
     """Reads the account, never changes it, and gathers what the action leads to."""
 
-    def __init__(self, account: Account, action: Action) -> None:
-        """Raises Refused (not_allowed) when the actor may not act so at all."""
+    def __init__(self, account: Account, action: Action, serving: int = SERVED_AT_ONCE) -> None:
+        """`serving`: how many waiting chats may be given seats besides.
+
+        Raises Refused (not_allowed) when the actor may not act so at all.
+        """
         actor = action.actor
         self.account = account
         self.actor = actor
         self.at = max(action.at, account.at)
+        self.serving = serving
         self.events: list[Event] = []
         self.why: list[Routing] = []
         self._version = account.version

@@ -10,20 +10,30 @@ account's chain.
 """
 
 import msgspec
+from msgspec.structs import replace
 
 from schemas import codec
 from schemas.actions import Action
 from schemas.decisions import RULES, Answer, Decision
-from schemas.refusals import Refusal, Refused
+from schemas.refusals import REFUSALS, Refusal, Refused
 from schemas.values import SYSTEM
 from streams.domain.decide import decide
-from streams.domain.draft import Outcome
+from streams.domain.draft import SERVED_AT_ONCE, Outcome
 from streams.domain.evolve import evolve
 from streams.domain.recent import recall, remember
 from streams.domain.state import Partition
 from streams.errors import ChainBroken, SnapshotUnusable
 
-__all__ = ["STATE_SCHEMA", "Partition", "fold", "freeze", "judge", "judge_malformed", "thaw"]
+__all__ = [
+    "STATE_SCHEMA",
+    "Partition",
+    "fold",
+    "freeze",
+    "judge",
+    "judge_malformed",
+    "judge_within",
+    "thaw",
+]
 
 STATE_SCHEMA = 2
 """Goes up when the structs in state.py change, or evolve does: older snapshots are no use then."""
@@ -32,19 +42,30 @@ MAX_DETAIL = 300
 """Characters of an error's text that a decision carries: poison may be quoted in it."""
 
 _NOTHING = Outcome((), ())
+_SERVING = (SERVED_AT_ONCE, 10, 1, 0)
 _encoder = msgspec.msgpack.Encoder()
 _outer = msgspec.msgpack.Decoder(tuple[int, msgspec.Raw])
 _inner = msgspec.msgpack.Decoder(Partition)
 
 
-def judge(partition: Partition, action: Action, *, source: int, fence: int) -> Decision:
-    """Decide one action: `source` is its offset, `fence` the number of the deciding term."""
+def judge(
+    partition: Partition,
+    action: Action,
+    *,
+    source: int,
+    fence: int,
+    serving: int = SERVED_AT_ONCE,
+) -> Decision:
+    """Decide one action: `source` is its offset, `fence` the number of the deciding term.
+
+    `serving`: how many waiting chats it may give seats to besides.
+    """
     account = partition.accounts.get(action.account)
     outcome, refused = _NOTHING, None
     repeats: Answer | None = recall(partition.recent, action)
     if repeats is None:
         try:
-            outcome = decide(account, action)
+            outcome = decide(account, action, serving)
         except Refused as error:
             refused = Refusal(code=error.code, detail=error.detail)
     version = account.version if account is not None else 0
@@ -65,6 +86,29 @@ def judge(partition: Partition, action: Action, *, source: int, fence: int) -> D
         why=outcome.why,
         trace=action.trace,
     )
+
+
+def judge_within(
+    most: int, partition: Partition, action: Action, *, source: int, fence: int
+) -> tuple[Decision, bytes]:
+    """As `judge`, with the bytes of the decision: `most` of them at most.
+
+    For that fewer of those who wait are given seats. What is too large all the same is refused.
+    """
+    for serving in _SERVING:
+        decision = judge(partition, action, source=source, fence=fence, serving=serving)
+        value = codec.encode(decision)
+        if len(value) <= most:
+            return decision, value
+    refused = replace(
+        decision,
+        version=decision.version - len(decision.events),
+        events=(),
+        refused=Refusal(code="record_too_large", detail=REFUSALS["record_too_large"]),
+        repeats=None,
+        why=(),
+    )
+    return refused, codec.encode(refused)
 
 
 def judge_malformed(

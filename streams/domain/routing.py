@@ -17,11 +17,6 @@ from streams.domain.state import Account, Chat, Desk, Wish
 CANDIDATES = 20
 """Candidates that a decision lists."""
 
-SERVED_AT_ONCE = 100
-"""Waiting chats served in one decision, so that its record stays below 256 KiB.
-
-What is left over goes on with the next request or gain of seats."""
-
 
 def wish_for(account: Account, to: Target | None) -> Wish:
     """What a target stands for. Raises Refused when it does not exist."""
@@ -100,7 +95,7 @@ def serve_queue(draft: Draft, seats: Seats, requeued: Chat | None = None) -> Non
     if seats.settings.routing == "manual":
         return
     waiting = _Waiting(draft.account, requeued)
-    for _ in range(SERVED_AT_ONCE):
+    for _ in range(draft.serving):
         chat = waiting.next(seats)
         if chat is None:
             return

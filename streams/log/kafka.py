@@ -8,12 +8,12 @@ from typing import Final, NamedTuple, Self, TypeVar
 from aiokafka.errors import KafkaError
 
 from streams.kafka_connection import KafkaConnection
+from streams.log.bounds import Bounds
 from streams.log.errors import (
     LogClosed,
     LogMisfit,
     LogUnavailable,
     OffsetOutOfRange,
-    RecordTooLarge,
 )
 from streams.log.kafka_client import RETRY_SECONDS, KafkaClient, Place, unavailable_after
 from streams.log.kafka_older import OlderRecords
@@ -71,6 +71,7 @@ class KafkaLog:
         self._identity = identity
         self._appender = appender
         self._limits = limits
+        self._bounds = Bounds(limits.record_bytes, append_bytes(limits.record_bytes))
         self._tails = tails
         self._partitions = clients[0].partitions("events")
         self._older = OlderRecords(clients[1], limits.read_seconds)
@@ -128,6 +129,11 @@ class KafkaLog:
         return self._identity
 
     @property
+    def bounds(self) -> Bounds:
+        """See Log.bounds."""
+        return self._bounds
+
+    @property
     def queued_bytes(self) -> int:
         """How many bytes wait for Kafka."""
         return self._appender.queued_bytes
@@ -136,7 +142,7 @@ class KafkaLog:
         """See Log.append. LogBusy: too much waits, or no broker could be reached in time."""
         place = self._place(topic, partition)
         values = tuple(values)
-        return self._appender.append(place, values, self._size(values))
+        return self._appender.append(place, values, self._bounds.measure(values))
 
     async def read(
         self, topic: Topic, partition: int, start: int, limit: int = 1000
@@ -212,14 +218,3 @@ class KafkaLog:
         if topic not in TOPICS or not 0 <= partition < self._partitions:
             raise ValueError(f"There is no topic {topic} with partition {partition}.")
         return Place(topic, partition)
-
-    def _size(self, values: tuple[bytes, ...]) -> int:
-        if not values:
-            raise ValueError("An append needs at least one value.")
-        sizes = [*map(len, values)]
-        if max(sizes) > self._limits.record_bytes:
-            raise RecordTooLarge(f"A record has more than {self._limits.record_bytes} bytes.")
-        size, most = sum(sizes), append_bytes(self._limits.record_bytes)
-        if size > most:
-            raise RecordTooLarge(f"An append has more than {most} bytes.")
-        return size

@@ -4,7 +4,8 @@ import asyncio
 import uuid
 from collections.abc import Sequence
 
-from streams.log.errors import LogClosed, LogUnavailable, RecordTooLarge
+from streams.log.bounds import Bounds
+from streams.log.errors import LogClosed, LogUnavailable
 from streams.log.port import TOPICS, VOLATILE_TOPICS, LogRecord, Topic
 from streams.log.tail import Retention, Tail
 
@@ -18,10 +19,16 @@ class MemoryLog:
     of the append is on the log.
     """
 
-    def __init__(self, *, partitions: int = 1, max_record_bytes: int = 1 << 20) -> None:
+    def __init__(
+        self,
+        *,
+        partitions: int = 1,
+        max_record_bytes: int = 1 << 20,
+        max_append_bytes: int = 8 << 20,
+    ) -> None:
         self._partitions = partitions
         self._identity = uuid.uuid4().hex
-        self._max_record_bytes = max_record_bytes
+        self._bounds = Bounds(max_record_bytes, max_append_bytes)
         self._tails = {
             (topic, partition): Tail(0, _VOLATILE if topic in VOLATILE_TOPICS else Retention())
             for topic in TOPICS
@@ -41,14 +48,16 @@ class MemoryLog:
         """Another one for each instance."""
         return self._identity
 
+    @property
+    def bounds(self) -> Bounds:
+        """See Log.bounds."""
+        return self._bounds
+
     def append(self, topic: Topic, partition: int, values: Sequence[bytes]) -> asyncio.Future[int]:
         """See Log.append."""
         loop = asyncio.get_running_loop()
         tail = self._tail(topic, partition)
-        if not values:
-            raise ValueError("An append needs at least one value.")
-        if max(map(len, values)) > self._max_record_bytes:
-            raise RecordTooLarge(f"A record has more than {self._max_record_bytes} bytes.")
+        self._bounds.measure(values)
         future: asyncio.Future[int] = loop.create_future()
         if self._closed:
             future.set_exception(LogClosed("The log is closed."))

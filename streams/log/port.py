@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple, Protocol
 
+from streams.log.bounds import Bounds
+
 Topic = Literal["actions", "events", "signals", "visits"]
 
 TOPICS: Final[tuple[Topic, ...]] = ("actions", "events", "signals", "visits")
@@ -33,6 +35,11 @@ class Log(Protocol):
     @property
     def identity(self) -> str:
         """Names this log among all logs, so that what was derived from another is not taken."""
+        ...
+
+    @property
+    def bounds(self) -> Bounds:
+        """How much an append may hold; fixed while the log is open."""
         ...
 
     def append(

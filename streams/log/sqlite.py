@@ -13,13 +13,13 @@ from typing import Final, NamedTuple, Self, TypeVar
 import apsw
 
 from streams.log import batches
+from streams.log.bounds import Bounds
 from streams.log.errors import (
     LogAltered,
     LogBusy,
     LogClosed,
     LogTorn,
     LogUnavailable,
-    RecordTooLarge,
 )
 from streams.log.opening import Opened, open_files
 from streams.log.port import VOLATILE_TOPICS, LogRecord, Topic
@@ -59,6 +59,8 @@ class SqliteLog:
         self._opened = opened
         self._partitions = partitions
         self._limits = limits
+        record = limits.record_bytes
+        self._bounds = Bounds(record, max(limits.append_bytes, record))
         self._loop = asyncio.get_running_loop()
         self._places = opened.places
         self._tails = self._make_tails()
@@ -94,6 +96,11 @@ class SqliteLog:
         return self._opened.identity
 
     @property
+    def bounds(self) -> Bounds:
+        """See Log.bounds."""
+        return self._bounds
+
+    @property
     def failure(self) -> LogUnavailable | None:
         """Why nothing can be appended until the log is opened again; None if all is well."""
         return self._writer.failure
@@ -107,7 +114,7 @@ class SqliteLog:
         """See Log.append. LogBusy: more waits for the disk than the limits allow."""
         tail = self._tail(topic, partition)
         values = tuple(values)
-        size = self._size(values)
+        size = self._bounds.measure(values)
         future = self._loop.create_future()
         if self._closing is not None:
             future.set_exception(LogClosed("The log is closed."))
@@ -222,17 +229,6 @@ class SqliteLog:
             return self._tails[topic, partition]
         except KeyError:
             raise ValueError(f"There is no topic {topic} with partition {partition}.") from None
-
-    def _size(self, values: tuple[bytes, ...]) -> int:
-        sizes = [*map(len, values)]
-        if not sizes:
-            raise ValueError("An append needs at least one value.")
-        if max(sizes) > self._limits.record_bytes:
-            raise RecordTooLarge(f"A record has more than {self._limits.record_bytes} bytes.")
-        size = sum(sizes)
-        if size > self._limits.append_bytes:
-            raise RecordTooLarge(f"An append has more than {self._limits.append_bytes} bytes.")
-        return size
 
     def _hand_over(self, outcome: Committed | Failed) -> None:
         """Called by the writer; the event loop may be gone when a process ends without close."""

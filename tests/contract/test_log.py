@@ -196,6 +196,16 @@ async def test_a_record_above_the_limit_is_refused_at_once_with_its_whole_append
     assert await log.append("events", 0, [b"next"]) == 0
 
 
+async def test_an_append_holds_as_much_as_the_log_says_and_no_more(log: Log) -> None:
+    record, append = log.bounds
+    assert record == RECORD_BYTES
+    values = [b"x" * record] * (append // record)
+    with pytest.raises(RecordTooLarge):
+        await log.append("events", 0, [*values, b"x"])
+    assert await log.append("events", 0, values) == 0
+    assert await log.end("events", 0) == len(values)
+
+
 async def test_an_append_of_nothing_or_to_nowhere_is_a_defect_of_the_caller(log: Log) -> None:
     with pytest.raises(ValueError, match="at least one"):
         await log.append("events", 0, [])

@@ -27,6 +27,7 @@ from schemas.values import (
     Target,
     TextContent,
 )
+from streams.domain.draft import SERVED_AT_ONCE
 from streams.domain.partition import Partition, fold, freeze, judge
 from streams.domain.seats import Seats
 from streams.domain.state import Account
@@ -44,6 +45,7 @@ class World:
         self.ids: dict[str, str] = {}
         self.kinds: dict[str, ActorKind] = {}
         self.at = START
+        self.serving = SERVED_AT_ONCE
         self.decisions: list[Decision] = []
 
     @property
@@ -78,7 +80,8 @@ class World:
         """Have an action as it stands decided and folded."""
         action = codec.decode_action(codec.encode(action))
         before = freeze(self.partition)
-        decision = judge(self.partition, action, source=len(self.decisions), fence=0)
+        source, serving = len(self.decisions), self.serving
+        decision = judge(self.partition, action, source=source, fence=0, serving=serving)
         assert freeze(self.partition) == before
         self.take(decision)
         return decision

@@ -52,6 +52,16 @@ async def test_the_same_key_of_somebody_else_is_another_action() -> None:
         assert (await at.act(GROUP, ana, key="k")).id != first.id
 
 
+async def test_an_action_larger_than_a_record_is_refused_before_the_log() -> None:
+    async with cluster(MemoryLog(max_record_bytes=4_096)) as at:
+        text = "\N{GRINNING FACE}" * 1_100
+        with pytest.raises(Refused) as refused:
+            await at.act(a.PostMessage(chat="c", content=TextContent(text=text)))
+        assert refused.value.code == "record_too_large"
+        assert await at.log.end("actions", 0) == 0
+        assert at.gateway.pending == 0
+
+
 async def test_what_the_log_does_not_take_is_unavailable() -> None:
     log = MemoryLog(partitions=1)
     log.failing = LogFull("no room")

@@ -46,7 +46,7 @@ def test_codes_keep_their_status() -> None:
             "same_desk", "offer_over",
         },
         412: {"version_not_reached"},
-        413: {"body_too_large"},
+        413: {"body_too_large", "record_too_large"},
         414: {"address_too_long"},
         415: {"unsupported_media_type"},
         422: {"invalid"},

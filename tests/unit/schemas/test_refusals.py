@@ -10,6 +10,7 @@ from schemas.refusals import REFUSALS, DeskstreamError, MalformedRecord, Refused
 
 PINNED = {
     "malformed": "The action cannot be read.",
+    "record_too_large": "The action, or what follows from it, is more than one record may hold.",
     "not_allowed": "You may not do that.",
     "account_unknown": "There is no such account.",
     "account_exists": "An account with this id exists already.",
@@ -62,7 +63,7 @@ def test_both_are_errors_of_deskstream() -> None:
 
 
 def test_the_domain_uses_every_code_and_no_other() -> None:
-    used: set[object] = {"malformed"}
+    used: set[object] = {"malformed", "record_too_large"}
     (folder,) = streams.domain.__path__
     for path in Path(folder).glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):

@@ -83,6 +83,29 @@ async def test_poison_is_a_refused_decision_and_the_next_action_is_decided() -> 
         assert refused.code == "malformed"
 
 
+async def test_a_decision_that_no_record_can_hold_is_a_refusal_and_the_next_one_is_made() -> None:
+    async with cluster(MemoryLog(max_record_bytes=4_096)) as at:
+        await at.staffed()
+        visitor = await at.visitor()
+        chat = await at.chat(visitor)
+        message = a.PostMessage(chat=chat, content=TextContent(text="x" * 3_790))
+        with pytest.raises(Refused) as refused:
+            await at.act(message, visitor)
+        assert refused.value.code == "record_too_large"
+        await at.act(a.PostMessage(chat=chat, content=TextContent(text="x")), visitor)
+        assert (at.decider.terms, at.decider.lag) == (1, 0)
+
+
+async def test_decisions_that_are_too_large_for_one_append_are_appended_in_portions() -> None:
+    async with cluster(MemoryLog(max_record_bytes=4_096, max_append_bytes=10_000)) as at:
+        await at.staffed()
+        visitor = await at.visitor()
+        chat = await at.chat(visitor)
+        message = a.PostMessage(chat=chat, content=TextContent(text="x" * 3_000))
+        await asyncio.gather(*(at.act(message, visitor) for _ in range(100)))
+        assert at.decider.terms == 1
+
+
 async def test_a_newer_fence_of_another_decider_ends_the_term() -> None:
     async with cluster() as at:
         await at.act(a.CreateAccount(name="Acme"))

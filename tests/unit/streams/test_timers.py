@@ -5,7 +5,7 @@ import asyncio
 import uvloop
 
 from schemas.actions import Action
-from streams.timers import OfferTimers
+from streams.timers import EXPIRED_AT_ONCE, OfferTimers
 
 START = 1_000_000
 SECOND = 1_000
@@ -44,6 +44,11 @@ def test_offers_that_ran_out_while_nobody_decided_expire_at_once() -> None:
         "expire-b",
         "expire-c",
     ]
+
+
+def test_more_offers_than_one_append_holds_expire() -> None:
+    offers = [(f"{number}", START + 1) for number in range(2 * EXPIRED_AT_ONCE + 1)]
+    assert sorted(fired(*offers)) == sorted(f"expire-{number}" for number, _ in offers)
 
 
 def test_offers_expire_when_they_are_due() -> None:

@@ -8,16 +8,27 @@ from schemas import codec
 from schemas.actions import Action
 from schemas.decisions import RULES, Answer, Decision
 from schemas.refusals import Refusal
-from schemas.values import SYSTEM, Actor
+from schemas.values import SYSTEM, Actor, TextContent
 from streams.domain import partition as partitions
 from streams.domain import recent
-from streams.domain.partition import Partition, fold, freeze, judge, judge_malformed, thaw
+from streams.domain.partition import (
+    Partition,
+    fold,
+    freeze,
+    judge,
+    judge_malformed,
+    judge_within,
+    thaw,
+)
 from streams.domain.recent import RECENT_WINDOW
 from streams.errors import ChainBroken, SnapshotUnusable
+from streams.settings import Settings
 from tests.support.domain import (
     ACCOUNT,
     START,
     World,
+    account,
+    chat_request,
     close_chat,
     given,
     mark_read,
@@ -286,6 +297,74 @@ def test_memory_is_bounded_by_what_is_open() -> None:
             close_chat(f"c{name}", by=name)(world)
         sizes.append(len(msgspec.msgpack.encode(world.account)))
     assert max(sizes) - min(sizes) < 10  # only the counters grow
+
+
+# --- what is too large for one record ------------------------------------------------------------
+
+
+def within(most: int, world: World, data: a.AnyAction) -> Decision:
+    """The decision about an action of the system, of so many bytes at most."""
+    source = len(world.decisions)
+    action = Action(id=f"x{source}", account=ACCOUNT, actor=SYSTEM, at=world.at, data=data)
+    decision, value = judge_within(most, world.partition, action, source=source, fence=0)
+    assert len(value) <= most
+    assert codec.decode_event_record(value) == decision
+    world.take(decision)
+    return decision
+
+
+def test_a_decision_that_fits_is_as_it_would_be() -> None:
+    world = hello()
+    data = a.AddGroup(name="Sales")
+    source = len(world.decisions)
+    action = Action(id=f"x{source}", account=ACCOUNT, actor=SYSTEM, at=world.at, data=data)
+    expected = judge(world.partition, action, source=source, fence=0)
+    assert within(len(codec.encode(expected)), world, data) == expected
+
+
+def test_a_decision_larger_than_a_record_is_refused_and_changes_nothing() -> None:
+    world = hello()
+    version = world.account.version
+    message = a.PostMessage(chat=world.id("c1"), content=TextContent(text="x" * 3_800))
+    refused = within(4_096, world, message)
+    assert refused.refused == Refusal(
+        code="record_too_large",
+        detail="The action, or what follows from it, is more than one record may hold.",
+    )
+    assert (refused.version, refused.events, refused.why) == (version, (), ())
+    assert within(4_096, world, a.AddGroup(name="Sales")).version == version + 1
+
+
+def test_fewer_of_those_who_wait_are_served_when_a_record_cannot_hold_them_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tests.support.domain.check_state", lambda partition: None)
+    waiting = [chat_request(f"c{number}") for number in range(40)]
+    world = given(account(desk_limit=100), operator("ana", availability="away"), *waiting).world
+    online = a.SetAvailability(operator=world.id("ana"), availability="online")
+    served = [len(within(8_192, world, online).why)]
+    for _ in range(3):
+        settings = a.ChangeSettings(no_answer_after=60_000 + len(served))
+        served.append(len(within(8_192, world, settings).why))
+    assert served == [10, 10, 10, 10]
+
+
+def test_the_largest_refusal_fits_into_the_smallest_record() -> None:
+    world = hello()
+    widest = "\x01"
+    action = Action(
+        id=widest * 64,
+        account="a" * 63,
+        actor=Actor(kind="operator", id=widest * 64, device=widest * 64),
+        at=2**48 - 1,
+        data=a.AddGroup(name="Sales"),
+        key=widest * 255,
+        trace=f"00-{'0' * 32}-{'0' * 16}-00",
+    )
+    _, value = judge_within(0, world.partition, action, source=2**53, fence=2**53)
+    poison = judge_malformed(world.partition, widest * 999, source=2**53, fence=2**53, at=2**47)
+    smallest = Settings.model_fields["max_record"].metadata[0].ge
+    assert max(len(value), len(codec.encode(poison))) < smallest
 
 
 def test_judging_takes_no_notice_of_the_folded_action() -> None:

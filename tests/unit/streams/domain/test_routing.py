@@ -4,7 +4,6 @@ import pytest
 
 from schemas.decisions import Candidate
 from schemas.values import RoutingPolicy
-from streams.domain import routing
 from streams.domain.routing import CANDIDATES, positions
 from tests.support.domain import (
     Given,
@@ -142,10 +141,10 @@ def test_several_served_at_once_spread_over_the_desks() -> None:
 def test_a_decision_serves_a_bounded_number_and_the_next_goes_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(routing, "SERVED_AT_ONCE", 1)
     monkeypatch.setattr("tests.support.domain.check_state", lambda partition: None)
-    world = given(operator("ana", availability="away"), *(chat_request(f"c{n}") for n in range(3)))
-    then = world.when(set_availability("ana", "online"))
+    team = given(operator("ana", availability="away"), *(chat_request(f"c{n}") for n in range(3)))
+    team.world.serving = 1
+    then = team.when(set_availability("ana", "online"))
     assert [why.chat for why in then.why] == [then.world.id("c0")]
     chat_request("c3")(then.world)
     assert [why.chat for why in then.world.decisions[-1].why] == [
