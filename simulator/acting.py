@@ -69,6 +69,7 @@ class Acting:
             except OutcomeUnknown as error:
                 self._history.unknown(place, str(error))
                 self._measures.counts["retries"] += 1
+                self._measures.unknown[str(error)] += 1
                 if time.monotonic() - started > persist:
                     raise
                 await asyncio.sleep(max(backoff.next(), error.retry_after))

@@ -51,6 +51,8 @@ class Measures:
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
         self.refusals: Counter[str] = Counter()
+        self.unknown: Counter[str] = Counter()
+        """Why the outcome of an action was not known at first."""
         self.acknowledged = Distribution()
         """From sending an action to its answer."""
         self.delivered = Distribution()

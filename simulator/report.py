@@ -37,6 +37,8 @@ class Report:
             table.add_row(name, f"{count:,}", f"{count / self.seconds:,.1f}/s")
         for code, count in sorted(measures.refusals.items()):
             table.add_row(f"refused: {code}", f"{count:,}", "")
+        for why, count in sorted(measures.unknown.items()):
+            table.add_row(f"tried again: {why}", f"{count:,}", "")
         table.add_section()
         table.add_row("sent to answered", str(measures.acknowledged), "")
         table.add_row("posted to delivered", str(measures.delivered), "")

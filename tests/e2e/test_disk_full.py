@@ -1,8 +1,6 @@
 """A full disk stops writing, not reading; with room again the service goes on by itself."""
 
 import asyncio
-import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,37 +10,15 @@ from schemas.actions import PostMessage
 from schemas.values import TextContent
 from simulator.errors import OutcomeUnknown
 from simulator.http import Http
+from tests.support.disk import fill, small_disk
 from tests.support.process import make_account, serving
 from tests.support.rush import Rush
 
-SIZE = "64m"
-
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of a few megabytes."""
-    directory = tmp_path / "disk"
-    directory.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(directory)]
-    try:
-        done = subprocess.run(mount, capture_output=True, text=True, check=False)
-    except OSError as error:
-        pytest.skip(f"no file system can be mounted here: {error}")
-    if done.returncode:
-        pytest.skip(f"no file system can be mounted here: {done.stderr.strip()}")
-    yield directory
-    subprocess.run(["umount", "-l", str(directory)], check=True)
-
-
-def fill(file: Path) -> None:
-    """Take all the room that is left."""
-    with file.open("wb", buffering=0) as filler:
-        for size in (1 << 20, 1 << 12):
-            try:
-                while True:
-                    filler.write(os.urandom(size))
-            except OSError:
-                continue
+def disk(tmp_path: Path) -> Iterator[Path]:
+    with small_disk(tmp_path / "disk", "64m") as directory:
+        yield directory
 
 
 async def write_until_it_is_full(http: Http) -> set[str]:
@@ -68,10 +44,10 @@ async def write_until_it_is_full(http: Http) -> set[str]:
     return said
 
 
-async def test_a_full_disk_stops_writing_until_there_is_room_again(small_disk: Path) -> None:
-    filler = small_disk / "filler"
+async def test_a_full_disk_stops_writing_until_there_is_room_again(disk: Path) -> None:
+    filler = disk / "filler"
     plenty = {"rate_per_viewer": "100000", "burst_per_viewer": "100000"}
-    async with serving(small_disk / "data", **plenty) as server:
+    async with serving(disk / "data", **plenty) as server:
         rush = Rush(server.url, await make_account(server.url), seed=21)
         await rush.begin(operators=2, visitors=4)
         assert rush.admin is not None

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
-from cluster.kafka import Broker
+from cluster.kafka import Broker, free_port
 from simulator.checker import check
 from simulator.faults import Verdict
 from simulator.history import History
@@ -17,6 +17,7 @@ from streams.log.kafka import KafkaLog
 from streams.log.partitioner import partition_of
 from tests.support.kafka import require_kafka, topics_on
 from tests.support.process import ServerProcess, make_account
+from tests.support.proxy import Ports
 from tests.support.rush import SPEED, Rush
 
 PARTITIONS = 4
@@ -108,6 +109,24 @@ def broker_of_its_own(
         yield broker
     finally:
         broker.kill()
+
+
+@contextmanager
+def broker_with_proxy(directory: Path, ports: Ports) -> Iterator[Broker]:
+    """A broker that can be reached as it is, and also through a proxy on one of the ports."""
+    own, control = free_port(), free_port()
+    properties = {
+        **PROPERTIES,
+        "controller.quorum.voters": f"1@127.0.0.1:{control}",
+        "listeners": f"PLAINTEXT://127.0.0.1:{own},PROXIED://127.0.0.1:{ports.behind},"
+        f"CONTROLLER://127.0.0.1:{control}",
+        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{own},PROXIED://{ports.address}",
+        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,"
+        "CONTROLLER:PLAINTEXT",
+        "inter.broker.listener.name": "PLAINTEXT",
+    }
+    with broker_of_its_own(directory, properties, port=own) as broker:
+        yield broker
 
 
 @asynccontextmanager

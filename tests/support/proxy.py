@@ -4,9 +4,29 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import NamedTuple
+
+from cluster.kafka import free_port
 
 PRODUCE = 0
 """The number of Kafka's request that appends."""
+
+
+class Ports(NamedTuple):
+    """Where the broker listens for who comes through the proxy, and where the proxy does."""
+
+    behind: int
+    proxy: int
+
+    @property
+    def address(self) -> str:
+        """Where the broker is for who comes through the proxy."""
+        return f"127.0.0.1:{self.proxy}"
+
+
+def free_ports() -> Ports:
+    """Ports that nobody listens on now."""
+    return Ports(free_port(), free_port())
 
 
 class Proxy:

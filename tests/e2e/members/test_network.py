@@ -4,46 +4,27 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
-from cluster.kafka import Broker, free_port
-from tests.support.members import PROPERTIES, SEED, broker_of_its_own, members_on, rushed
+from cluster.kafka import Broker
+from tests.support.members import SEED, broker_with_proxy, members_on, rushed
 from tests.support.process import make_account
-from tests.support.proxy import Proxy, proxying
+from tests.support.proxy import Ports, Proxy, free_ports, proxying
 
 pytestmark = pytest.mark.slow
 
 CUT_FOR = 20.0
 
 
-class Ports(NamedTuple):
-    """Where the broker listens for who comes through the proxy, and where the proxy does."""
-
-    behind: int
-    proxy: int
-
-
 @pytest.fixture(scope="module")
 def ports() -> Ports:
-    return Ports(free_port(), free_port())
+    return free_ports()
 
 
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory, ports: Ports) -> Iterator[Broker]:
-    own, control = free_port(), free_port()
-    properties = {
-        **PROPERTIES,
-        "controller.quorum.voters": f"1@127.0.0.1:{control}",
-        "listeners": f"PLAINTEXT://127.0.0.1:{own},PROXIED://127.0.0.1:{ports.behind},"
-        f"CONTROLLER://127.0.0.1:{control}",
-        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{own},PROXIED://127.0.0.1:{ports.proxy}",
-        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,"
-        "CONTROLLER:PLAINTEXT",
-        "inter.broker.listener.name": "PLAINTEXT",
-    }
-    with broker_of_its_own(tmp_path_factory.mktemp("kafka"), properties, port=own) as running:
+    with broker_with_proxy(tmp_path_factory.mktemp("kafka"), ports) as running:
         yield running
 
 
@@ -57,7 +38,7 @@ async def test_appends_that_are_delayed_repeated_and_cut_off(
     broker: Broker, proxy: Proxy, ports: Ports, tmp_path: Path
 ) -> None:
     async with members_on(broker, tmp_path) as members:
-        spoilt = f"127.0.0.1:{ports.proxy}"
+        spoilt = ports.address
         await members.add("serve", kafka=spoilt)
         await members.add("decider", kafka=spoilt)
         async with rushed(members, await make_account(members.all[0].url), least=100) as rush:
@@ -73,7 +54,7 @@ async def test_a_network_that_is_cut_between_api_and_broker(
     broker: Broker, proxy: Proxy, ports: Ports, tmp_path: Path
 ) -> None:
     async with members_on(broker, tmp_path) as members:
-        await members.add("serve", kafka=f"127.0.0.1:{ports.proxy}", answer_timeout="5")
+        await members.add("serve", kafka=ports.address, answer_timeout="5")
         await members.add("decider")
         async with rushed(members, await make_account(members.all[0].url), least=50) as rush:
             await rush.more(20, within=60)
