@@ -29,6 +29,9 @@ class Generations:
         self._on_moved = on_moved
         self._steady = asyncio.Event()
         self._steady.set()
+        self._changing = asyncio.Lock()
+        """Held by whoever closes or opens the current generation."""
+        self._looks = 0
         self._opened = ""
         self._log: Log | None = None
         self.current: Generation | None = None
@@ -63,23 +66,28 @@ class Generations:
 
     async def mended(self, log: Log) -> bool:
         """Whether another process has built the rows since they were opened; then they are open."""
-        if await self.place.identity() == self._opened:
-            return False
-        await self.close()
+        self._log = log
+        async with self._changing:
+            if await self.place.identity() != self._opened:
+                await self.close()
+                await self._reopen()
+            return self.fault is None
+
+    async def _open_again(self) -> None:
+        """Open what another process may have built by now; one look answers all who wait for it."""
+        looks = self._looks
+        async with self._changing:
+            if self.current is None and self._looks == looks:
+                self._looks += 1
+                if not await self.place.is_empty():
+                    await self._reopen()
+
+    async def _reopen(self) -> None:
         self.fault = None
         self.broken.clear()
         await self.open()
-        await self.compare(log)
-        return self.fault is None
-
-    async def _open_again(self) -> None:
-        """Open what another process may have built by now."""
-        if not await self.place.is_empty():
-            self.fault = None
-            self.broken.clear()
-            await self.open()
-            if self._log is not None:
-                await self.compare(self._log)
+        if self._log is not None:
+            await self.compare(self._log)
 
     async def compare(self, log: Log) -> None:
         """Find out whether the rows come from this log; if not, they are not read any more."""
@@ -140,17 +148,23 @@ class Generations:
         await fresh.database.settle()
         self._steady.clear()
         try:
-            if self.current is not None:
-                await self.current.database.close()
-                self.current = None
+            async with self._changing:
+                await self._replace()
+        finally:
+            self._steady.set()
+
+    async def _replace(self) -> None:
+        await self.close()
+        try:
             await self.place.put_in_place()
             self._opened = await self.place.identity()
             self.current = Generation(self.place.open(), self._on_moved)
             await self.current.load()
-            self.fault = None
-            self.broken.clear()
-        finally:
-            self._steady.set()
+        except BaseException:
+            self._report(f"{self.place.name} could not be replaced")
+            raise
+        self.fault = None
+        self.broken.clear()
 
     async def close(self) -> None:
         """Let go of the file."""

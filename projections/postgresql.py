@@ -25,6 +25,9 @@ BESIDE = f"{ROWS}_next"
 
 CHANNEL = f"{ROWS}_moved"
 
+OTHERS = "{}"
+"""The notification that other rows have taken the place of these."""
+
 NOTICE_BYTES = 7_000
 """Of one notification, which PostgreSQL bounds at 8,000."""
 
@@ -54,6 +57,7 @@ class PostgresDatabase:
         self._writing = driver.engine_for(url, schema, 1, driver.WRITING, _SWITCH)
         self._reading = driver.engine_for(url, schema, readers, driver.READING, _SWITCH)
         self._leading: psycopg.Connection[Any] | None = None
+        self._current = schema == ROWS
         self._url = driver.address_of(url)
         self._writer = ThreadPoolExecutor(1, "projections-write")
         self._readers = ThreadPoolExecutor(readers, "projections-read")
@@ -105,8 +109,8 @@ class PostgresDatabase:
         )
 
     def tell(self, connection: Connection, moved: Moved) -> None:
-        """See Database.tell."""
-        for notice in _notices(moved):
+        """See Database.tell. Of rows that are still beside there is nothing to tell."""
+        for notice in _notices(moved) if self._current else ():
             connection.execute(
                 text("SELECT pg_notify(:channel, :notice)"), {"channel": CHANNEL, "notice": notice}
             )
@@ -211,6 +215,7 @@ class PostgresPlace:
             f"SELECT pg_advisory_xact_lock({_SWITCH})",
             f"DROP SCHEMA IF EXISTS {ROWS} CASCADE",
             f"ALTER SCHEMA {BESIDE} RENAME TO {ROWS}",
+            f"NOTIFY {CHANNEL}, '{OTHERS}'",
         )
 
     async def follow(self, moved: Callable[[Moved], None], lost: Callable[[], Any]) -> None:
@@ -223,10 +228,14 @@ class PostgresPlace:
                     lost()
                     while True:
                         async for notice in connection.notifies(timeout=QUIET):
-                            moved(json.loads(notice.payload))
+                            if notice.payload == OTHERS:
+                                lost()
+                            else:
+                                moved(json.loads(notice.payload))
                         await connection.execute("SELECT")
             except psycopg.Error as error:
                 log_.warning("projections: %s", error)
+                lost()  # a crash may have taken back what was told
             await asyncio.sleep(RETRY_AFTER)
 
     def _ask(self, query: str, values: tuple[object, ...]) -> tuple[Any, ...]:

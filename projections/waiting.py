@@ -2,6 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+
+from projections.errors import ProjectionError
 
 KNOWN = 100_000
 """Accounts whose version is remembered; above it all are forgotten, and asked for again."""
@@ -28,7 +31,7 @@ class Waiters:
         try:
             async with asyncio.timeout(timeout):
                 if account not in self._known:
-                    self.moved({account: await self._version_of(account)})
+                    await self._look_up(account)
                 await future
         except TimeoutError:
             return False
@@ -50,6 +53,11 @@ class Waiters:
         """The rows are others now."""
         self._known.clear()
         for account in list(self._waiting):
+            await self._look_up(account)
+
+    async def _look_up(self, account: str) -> None:
+        """What cannot be read now is told of when it can."""
+        with suppress(ProjectionError):
             self.moved({account: await self._version_of(account)})
 
     async def lull(self, seconds: float) -> None:

@@ -7,15 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from projections import leading
-from projections.errors import NotReady, Overtaken
+from projections import leading, postgresql
+from projections.database import Database
+from projections.errors import NotReady, Overtaken, Unwritable
 from projections.postgresql import PostgresPlace
 from projections.projector import Projector, rebuild
 from projections.store import Projections
 from streams.log.memory import MemoryLog
 from tests.support import domain as d
 from tests.support.domain import ACCOUNT, World, given
-from tests.support.postgres import database_for
+from tests.support.postgres import database_for, query
 from tests.support.stories import a_day, of_account, records, viewers
 
 pytestmark = pytest.mark.postgres
@@ -23,6 +24,7 @@ pytestmark = pytest.mark.postgres
 BUILDS = 8
 READERS = 4
 WAIT = 20.0
+LISTENING = "FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND datname = current_database()"
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +109,81 @@ async def test_rows_that_are_not_built_yet_are_not_read(url: str, world: World) 
     await builder.close()
 
 
+async def test_rows_that_were_built_are_opened_once(
+    url: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, builder = await Projections.open(url), await Projections.open(url)
+    await rebuild(await log_of(world), builder)
+    opened: list[Database] = []
+    open_one = reader.generations.place.open
+
+    def opening() -> Database:
+        opened.append(open_one())
+        return opened[-1]
+
+    monkeypatch.setattr(reader.generations.place, "open", opening)
+    versions = await asyncio.gather(*(reader.version(ACCOUNT) for _ in range(READERS)))
+    assert versions == [world.decisions[-1].version] * READERS
+    assert len(opened) == 1
+    await reader.close()
+    await builder.close()
+
+
+async def test_rows_are_told_of_when_they_can_be_read(
+    url: str, rows: Projections, world: World
+) -> None:
+    log = await log_of(world, partitions=2)
+    await log.append("events", 1, records(of_account(world.decisions, "other")))
+    version = world.decisions[-1].version
+    async with reading(url) as reader:
+        fresh = await rows.generations.prepare(log)
+        for partition in range(log.partitions):
+            await fresh.take(partition, await log.read("events", partition, 0, 1_000))
+        assert not await reader.reached("other", version, 0.2)
+        waiting = asyncio.create_task(reader.reached("other", version, WAIT))
+        await rows.generations.switch(fresh)
+        assert await waiting
+
+
+async def test_who_reads_forgets_what_a_crash_may_have_taken_back(
+    url: str, rows: Projections, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgresql, "RETRY_AFTER", WAIT)
+    version = world.decisions[-1].version
+    async with reading(url) as reader:
+        assert await reader.reached(ACCOUNT, version, WAIT)
+        query(url, f"UPDATE {postgresql.ROWS}.versions SET version = version - 1")
+        query(url, f"SELECT pg_terminate_backend(pid) {LISTENING}")
+        async with asyncio.timeout(WAIT / 2):
+            while await reader.reached(ACCOUNT, version, 0.05):
+                await asyncio.sleep(0)
+        assert await reader.reached(ACCOUNT, version - 1, WAIT)
+    assert await rows.version(ACCOUNT) == version - 1
+
+
+async def test_rows_that_could_not_be_put_in_place_are_built_again(
+    url: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with following(url, await log_of(world)) as (rows, projector):
+        await projector.ready.wait()
+        place = rows.generations.place
+        put_in_place, tries = place.put_in_place, 0
+
+        async def fail_once() -> None:
+            nonlocal tries
+            tries += 1
+            if tries == 1:
+                raise Unwritable("the database is away")
+            await put_in_place()
+
+        monkeypatch.setattr(place, "put_in_place", fail_once)
+        projector.renew()
+        async with asyncio.timeout(WAIT):
+            while tries < 2 or not projector.ready.is_set():
+                await asyncio.sleep(0)
+        assert await rows.version(ACCOUNT) == world.decisions[-1].version
+
+
 async def test_rows_of_another_log_are_not_read_by_who_only_reads(
     url: str, rows: Projections, world: World
 ) -> None:
@@ -149,7 +226,7 @@ async def test_who_stands_still_is_replaced_and_does_no_harm(
     assert still is not None
     assert await still.database.try_to_lead(1)
     version = world.decisions[-1].version
-    async with following(url, log) as other:
+    async with following(url, log) as (other, _):
         await log.append("events", 1, records(of_account(world.decisions, "other")))
         assert await other.reached("other", version, WAIT)
         late = await log.read("events", 1, 0, 100)
@@ -163,12 +240,29 @@ async def test_who_stands_still_is_replaced_and_does_no_harm(
 
 
 @asynccontextmanager
-async def following(url: str, log: MemoryLog) -> AsyncIterator[Projections]:
+async def reading(url: str) -> AsyncIterator[Projections]:
+    """Another process that only reads, and hears what is written."""
+    opened = await Projections.open(url)
+    running = asyncio.create_task(opened.follow())
+    try:
+        async with asyncio.timeout(WAIT):
+            while query(url, f"SELECT count(*) {LISTENING}") != [(1,)]:
+                await asyncio.sleep(0)
+        yield opened
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await opened.close()
+
+
+@asynccontextmanager
+async def following(url: str, log: MemoryLog) -> AsyncIterator[tuple[Projections, Projector]]:
     """Another process that would write the rows."""
     opened = await Projections.open(url)
-    running = asyncio.create_task(Projector(log, opened, retry_after=0).run())
+    projector = Projector(log, opened, retry_after=0)
+    running = asyncio.create_task(projector.run())
     try:
-        yield opened
+        yield opened, projector
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)

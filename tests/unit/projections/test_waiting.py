@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from projections import waiting
+from projections.errors import Unwritable
 from projections.waiting import Waiters
 
 LONG = 20.0
@@ -16,10 +17,13 @@ class Rows:
     def __init__(self, **versions: int) -> None:
         self.versions = versions
         self.asked = 0
+        self.away = False
 
     async def version(self, account: str) -> int:
         """The version of an account."""
         self.asked += 1
+        if self.away:
+            raise Unwritable("the database is away")
         return self.versions.get(account, 0)
 
 
@@ -42,6 +46,19 @@ async def test_each_is_woken_by_its_own_version() -> None:
     waiters.moved({"acme": 2})
     waiters.moved({"acme": 4})
     assert await third
+
+
+async def test_rows_that_cannot_be_asked_are_waited_for() -> None:
+    rows = Rows(acme=7, other=7)
+    waiters = Waiters(rows.version)
+    rows.away = True
+    assert not await waiters.reached("other", 1, 0.001)
+    waiting_one = asyncio.create_task(waiters.reached("acme", 7, LONG))
+    await waiters.look_again()
+    rows.away = False
+    assert not waiting_one.done()
+    await waiters.look_again()
+    assert await waiting_one
 
 
 async def test_a_lull_ends_when_somebody_waits() -> None:
