@@ -157,19 +157,10 @@ class WebSocketTransport:
         server = self._http.base_url
         url = "ws" + str(server).removeprefix("http").rstrip("/") + WS_PATH
         try:
-            _, inbox = await ws_connect(
-                _Inbox,
-                url if after is None else f"{url}?after={after}",
-                extra_headers=self._headers,
-                websocket_handshake_timeout=CONNECT_WITHIN,
-                enable_auto_ping=True,
-                auto_ping_idle_timeout=SILENT_FOR / 2,
-                logger_name=_quiet,
-            )
+            inbox = await self._connect(url if after is None else f"{url}?after={after}")
         except (WSError, OSError, TimeoutError) as error:
             self._http.failed(server)
             raise _refusal(error) from error
-        assert isinstance(inbox, _Inbox)
         self._inbox = inbox
         try:
             while (message := await inbox.take()) is not None:
@@ -177,6 +168,30 @@ class WebSocketTransport:
         finally:
             self._inbox = None
             inbox.end()
+
+    async def _connect(self, url: str) -> "_Inbox":
+        """Connect; if cancelled, first see the handshake through: picows would leave it open."""
+        connecting = asyncio.ensure_future(
+            ws_connect(
+                _Inbox,
+                url,
+                extra_headers=self._headers,
+                websocket_handshake_timeout=CONNECT_WITHIN,
+                enable_auto_ping=True,
+                auto_ping_idle_timeout=SILENT_FOR / 2,
+                logger_name=_quiet,
+            )
+        )
+        try:
+            _, inbox = await asyncio.shield(connecting)
+        except asyncio.CancelledError:
+            done, _ = await asyncio.wait([connecting], timeout=CONNECT_WITHIN)
+            if done and connecting.exception() is None:
+                connecting.result()[0].disconnect()
+            connecting.cancel()
+            raise
+        assert isinstance(inbox, _Inbox)
+        return inbox
 
 
 class _Inbox(WSListener):
