@@ -80,7 +80,7 @@ class OfferTimers:
     def _fire(self) -> None:
         self._handle = None
         now = asyncio.get_running_loop().time()
-        expired = []
+        expired: list[Offer] = []
         while self._offers and self._offers[0].due <= now and len(expired) < EXPIRED_AT_ONCE:
             expired.append(heapq.heappop(self._offers))
         if expired:
