@@ -27,7 +27,10 @@ _SLF4J: Final = "1.7.36"  # the version whose API Kafka's jars were built with
 _COPY: Final = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
 _PORTS: Final = range(20_000, 32_000)  # below those that the system gives to connections
 _CLUSTER: Final = "ZGVza3N0cmVhbS1sb2NhbA"  # any 16 bytes in base64
-_HEAP: Final = "768m"
+_HEAP: Final = "-Xmx768m"
+SHORT_LIVED: Final = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+"""Options of Java for what had better start soon than run fast."""
+
 _START_SECONDS: Final = 60.0
 _END_SECONDS: Final = 30.0
 _READY: Final = b"Kafka Server started"
@@ -116,6 +119,7 @@ class Broker:
         port: int | None = None,
         properties: Mapping[str, str] = {},
         users: Sequence[str] = (),
+        java: Sequence[str] = (),
     ) -> None:
         """`properties` go over those of `server.properties` that are set here.
 
@@ -126,6 +130,7 @@ class Broker:
         self.bootstrap = f"127.0.0.1:{self.port}"
         self._controller_port = free_port()
         self._properties = properties
+        self._java = (_HEAP, *java)
         self._users = [argument for user in users for argument in ("--add-scram", user)]
         self._output = directory / "output.txt"
         self._process: subprocess.Popen[bytes] | None = None
@@ -149,7 +154,7 @@ class Broker:
         with self._output.open("ab") as output:
             said = output.tell()
             self._process = subprocess.Popen(
-                [*_java(f"-Xmx{_HEAP}"), "kafka.Kafka", str(configuration)],
+                [*_java(*self._java), "kafka.Kafka", str(configuration)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -202,7 +207,7 @@ class Broker:
         new.write_text("".join(f"{name}={value}\n" for name, value in properties.items()))
         arguments = ["format", "-t", _CLUSTER, "-c", str(new), *self._users]
         subprocess.run(
-            [*_java(), "kafka.tools.StorageTool", *arguments],
+            [*_java(*SHORT_LIVED), "kafka.tools.StorageTool", *arguments],
             check=True,
             capture_output=True,
             timeout=_START_SECONDS,

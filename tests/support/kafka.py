@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.kafka import MISSING, Broker, is_available
+from cluster.kafka import MISSING, SHORT_LIVED, Broker, is_available
 from streams import topics
 from streams.kafka_connection import KafkaConnection
 
@@ -32,7 +32,7 @@ def shared_broker() -> Broker:
     """The broker that all tests share; it is started when it is first needed. Blocks."""
     require_kafka()
     directory = Path(tempfile.mkdtemp(prefix="deskstream-kafka-"))
-    broker = Broker(directory / "broker")
+    broker = Broker(directory / "broker", java=SHORT_LIVED)
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
     atexit.register(broker.kill)
     broker.start()

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
-from cluster.kafka import Broker, free_port
+from cluster.kafka import SHORT_LIVED, Broker, free_port
 from simulator.checker import check
 from simulator.faults import Verdict
 from simulator.history import History
@@ -103,7 +103,7 @@ def broker_of_its_own(
 ) -> Iterator[Broker]:
     """A broker that may be killed."""
     require_kafka()
-    broker = Broker(directory / "broker", port=port, properties=properties)
+    broker = Broker(directory / "broker", port=port, properties=properties, java=SHORT_LIVED)
     broker.start()
     try:
         yield broker

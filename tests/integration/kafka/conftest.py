@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.kafka import Broker
+from cluster.kafka import SHORT_LIVED, Broker
 from tests.support.kafka import require_kafka
 
 
@@ -18,7 +18,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="module")
 def mortal_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     require_kafka()
-    broker = Broker(tmp_path_factory.mktemp("kafka") / "broker")
+    broker = Broker(tmp_path_factory.mktemp("kafka") / "broker", java=SHORT_LIVED)
     broker.start()
     yield broker
     broker.kill()

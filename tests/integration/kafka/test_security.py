@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from cluster.kafka import Broker, free_port
+from cluster.kafka import SHORT_LIVED, Broker, free_port
 from streams import topics
 from streams.kafka_connection import KafkaConnection
 from streams.log.errors import LogUnavailable
@@ -42,7 +42,9 @@ class SecureBroker:
             path.write_bytes(_pem_of(authority.issue_cert(name)))
         self.ports = {name: free_port() for name in PROTOCOLS}
         users = [f"{mechanism}=[name=ana,password={PASSWORD}]" for mechanism in SCRAM]
-        self.broker = Broker(directory / "broker", properties=self._properties(), users=users)
+        self.broker = Broker(
+            directory / "broker", properties=self._properties(), users=users, java=SHORT_LIVED
+        )
 
     def settings(self, listener: str, **others: str) -> Mapping[str, str]:
         """How to reach one of the listeners."""
