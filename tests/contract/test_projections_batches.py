@@ -58,7 +58,7 @@ def rows_after(cuts: list[int], restarts: set[int], again: int) -> object:
 CUTS = st.lists(st.integers(0, COUNT), max_size=12)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(CUTS, st.data())
 def test_any_batches_give_the_same_rows(cuts: list[int], data: st.DataObject) -> None:
     restarts = data.draw(st.sets(st.sampled_from(cuts))) if cuts else set()

@@ -11,6 +11,8 @@ from tests.docs.pages import blocks, name
 from tests.docs.session import SESSIONS, Session
 from tests.support.kafka import shared_broker
 
+pytestmark = pytest.mark.slow
+
 Shared = tuple[Path, dict[str, str]]
 
 
