@@ -132,6 +132,7 @@ async def test_a_defect_in_the_writer_leaves_nobody_waiting(
             await log.append("events", 0, [b"x"])
         with pytest.raises(LogUnavailable):
             await log.append("events", 0, [b"x"])
+        await log.close()  # until then the writer's thread may be ending
 
 
 async def test_the_wal_does_not_grow_while_much_is_written(tmp_path: Path, log: SqliteLog) -> None:
