@@ -10,8 +10,6 @@ from rich.progress import Progress, TaskID
 
 from api.cli.exits import DATA_HELP, clear_errors, settings_with
 from api.cli.server import RunningServer
-from api.storage import Storage
-from projections.projector import rebuild as build_anew
 from streams.log.errors import LogInUse
 from streams.settings import Settings
 
@@ -35,6 +33,9 @@ def rebuild(
 
 
 async def _here(settings: Settings, bar: Progress, task: TaskID) -> None:
+    from api.storage import Storage
+    from projections.projector import rebuild as build_anew
+
     storage = await Storage.open(settings)
     place = storage.rows.generations.place
     try:
