@@ -11,6 +11,9 @@ from cluster.kafka import free_port
 PRODUCE = 0
 """The number of Kafka's request that appends."""
 
+GROUP = frozenset({8, 11, 12, 13, 14})
+"""Those of the requests by which a member joins a group, shows that it is there, and leaves."""
+
 
 class Ports(NamedTuple):
     """Where the broker listens for who comes through the proxy, and where the proxy does."""
@@ -34,11 +37,13 @@ class Proxy:
 
     Of the appends, `delayed` and `repeated` are shares that reach the broker late, or twice (the
     second answer is kept from the client); after `reset` of them the broker has the append and
-    the client's connection breaks. While `cut` nothing passes and nobody gets a connection.
+    the client's connection breaks. Requests with a number in `swallowed` get lost. While `cut`
+    nothing passes and nobody gets a connection.
     """
 
     def __init__(self, port: int, chance: random.Random) -> None:
         self.delayed = self.repeated = self.reset = 0.0
+        self.swallowed: frozenset[int] = frozenset()
         self.spoilt = 0
         self._port = port
         self._chance = chance
@@ -87,8 +92,12 @@ class Proxy:
     ) -> None:
         while True:
             request = await _frame(reader)
+            kind = int.from_bytes(request[4:6], "big")
+            if kind in self.swallowed:
+                self.spoilt += 1
+                continue
             before.write(request)
-            if int.from_bytes(request[4:6], "big") == PRODUCE:
+            if kind == PRODUCE:
                 number, draw = request[8:12], self._chance.random
                 if draw() < self.delayed:
                     self.spoilt += 1
