@@ -38,9 +38,9 @@ class Members:
         self.all: list[ServerProcess] = []
         self._directory = directory
 
-    async def add(self, command: str, **settings: str) -> ServerProcess:
-        """A further process, ready."""
-        member = await self._launch(command, settings)
+    async def add(self, command: str, *, code: str = "", **settings: str) -> ServerProcess:
+        """A further process, ready; `code` as ServerProcess has it."""
+        member = await self._launch(command, settings, code)
         await member.ready()
         return member
 
@@ -52,9 +52,12 @@ class Members:
         for member in self.all:
             await member.ready()
 
-    async def _launch(self, command: str, settings: Mapping[str, str]) -> ServerProcess:
+    async def _launch(
+        self, command: str, settings: Mapping[str, str], code: str = ""
+    ) -> ServerProcess:
         data = self._directory / f"{command}{len(self.all)}"
         member = ServerProcess(data, command, **self._settings(settings))
+        member.code = code
         self.all.append(member)
         await member.launch()
         return member

@@ -45,6 +45,8 @@ class ServerProcess:
     def __init__(self, data: Path, command: str = "serve", **settings: str) -> None:
         """`settings` by their names without DESKSTREAM_, in lower case."""
         self.data = data
+        self.code = ""
+        """What its next life runs first, to be another version."""
         self._command = command
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -85,7 +87,7 @@ class ServerProcess:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-c",
-                "from api.cli import main; main()",
+                f"{self.code}; from api.cli import main; main()".lstrip("; "),
                 self._command,
                 env={**environment, **DEFAULTS, **self._settings},
                 cwd=ROOT,

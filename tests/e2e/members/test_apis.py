@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from cluster.kafka import Broker
+from projections.schema import SCHEMA
 from schemas.actions import SetAvailability
 from simulator.http import open_http
 from simulator.people import log_in
@@ -21,6 +22,9 @@ pytestmark = pytest.mark.slow
 CROWD = 1_000
 SEATS = 10
 KILLS = 5
+
+NEWER = "import projections.schema; projections.schema.SCHEMA += 1"
+"""Code whose tables have another form."""
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +69,27 @@ async def test_projectors_that_are_killed_and_rows_built_anew(
                 await projector.start()
             said = await members.run("rebuild", database=database)
             assert "built anew" in said
+
+
+async def test_another_form_of_the_tables_is_built_beside_the_one_that_is_read(
+    broker: Broker, tmp_path: Path
+) -> None:
+    require_postgres()
+    database = await asyncio.to_thread(database_for, tmp_path)
+    async with members_on(broker, tmp_path) as members:
+        await members.add_all(["api", "decider", "projector"], database)
+        api, _, projector = members.all
+        async with rushed(members, await make_account(api.url), least=100) as rush:
+            await rush.more(20, within=60)
+            newer = await members.add("projector", code=NEWER, database=database)
+            assert f"schema deskstream_{SCHEMA + 1} of" in newer.said
+            assert "projections: built anew" in newer.said
+            await rush.more(20, within=60)
+            await api.stop()
+            api.code = NEWER
+            await api.start()
+            await projector.stop()
+            await rush.more(20, within=60)
 
 
 async def test_a_thousand_race_for_ten_seats_over_two_apis(broker: Broker, tmp_path: Path) -> None:
