@@ -22,9 +22,9 @@ import uvloop
 from bench import live
 from bench.kafka_log import PACE, bare_latency
 from bench.live import percentiles
-from bench.live_targets import Deskstream, Usage
+from bench.live_targets import Deskstream
 from bench.messages import SECONDS, over_websocket
-from bench.server import GENEROUS, Desk, Running, open_desk
+from bench.server import GENEROUS, Desk, Running, Usage, open_desk
 from cluster.kafka import fetch
 from cluster.run import Cluster, cluster
 from streams.kafka_connection import KafkaConnection
@@ -51,7 +51,7 @@ class Bench(NamedTuple):
         followed, written = self.apis
         target = Deskstream(written, self.desk, websocket=False)
         target.follow = target.follow._replace(port=httpx.URL(followed.url).port or 80)
-        target.usage = Usage(followed.pid)
+        target.usage = followed.usage
         await target.open()
         try:
             yield target

@@ -136,9 +136,9 @@ async def measure(case: Case) -> tuple[float, float]:
         tokens = [(sign.issue("main", v).token, chat) for v, chat in visitors[:CLIENTS]]
         with started(data, DESKSTREAM_SECRET=SECRET) as running:
             await ready(running)
-            before = running.cpu()
+            before = running.usage.cpu()
             latencies = await over_websocket(running, Desk("", tokens), CLIENTS)
-            cpu = running.cpu() - before
+            cpu = running.usage.cpu() - before
     return len(latencies) / SECONDS, cpu / len(latencies) * 1e6
 
 

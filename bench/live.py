@@ -19,8 +19,8 @@ from typing import NamedTuple
 import uvloop
 
 from bench.followers import Crowd, Place, catch_up
-from bench.live_targets import Deskstream, Target, Usage, bare, nchan
-from bench.server import Running, open_desk, server
+from bench.live_targets import Deskstream, Target, bare, nchan
+from bench.server import Running, Usage, open_desk, server
 
 FOLLOWERS = 1_000
 WINDOW = 50
@@ -203,12 +203,12 @@ async def measure_many() -> None:
             await crowd.join(sockets, MANY // 2, websocket=True)
             opened = time.perf_counter() - since
             crowd.tally.timing = True
-            cpu, messages = running.cpu(), 50
+            cpu, messages = running.usage.cpu(), 50
             for _ in range(messages):
                 target.publish()
                 await asyncio.sleep(0.1)
             await crowd.until(lambda: crowd.tally.received >= messages * MANY)
-            cpu = (running.cpu() - cpu) / (messages * MANY)
+            cpu = (running.usage.cpu() - cpu) / (messages * MANY)
             print(f"\n{MANY} open streams: opened in {opened:.1f} s; 10 messages/s to all:")
             print(f"  {percentiles(sorted(crowd.tally.seconds))}, {cpu * 1e6:.2f} us CPU each")
             await crowd.leave()

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 import shutil
 import socket
 import subprocess
@@ -11,14 +10,14 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import httpx
 from picows import WSListener, WSMsgType, ws_connect
 
 from api.live.frames import LiveEvent
 from bench.followers import MARK, Place, stamp
-from bench.server import Desk, Running
+from bench.server import Desk, Running, Usage
 from schemas.events import Event, MessagePosted
 from schemas.ids import event_id
 from schemas.values import Actor, TextContent
@@ -44,29 +43,13 @@ def frame() -> bytes:
     return LiveEvent(event).json(id)
 
 
-class Usage(NamedTuple):
-    """A process, by its id."""
-
-    pid: int
-
-    def cpu(self) -> float:
-        """CPU seconds so far."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    def memory(self) -> int:
-        """Bytes in memory now."""
-        pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE")
-
-
 class Target:
     """Something that can be followed and published to."""
 
     name = ""
 
-    def __init__(self, pid: int, follow: Place, *, websocket: bool) -> None:
-        self.usage = Usage(pid)
+    def __init__(self, usage: Usage, follow: Place, *, websocket: bool) -> None:
+        self.usage = usage
         self.follow = follow
         self.websocket = websocket
 
@@ -105,7 +88,7 @@ class Deskstream(Target):
     def __init__(self, running: Running, desk: Desk, *, websocket: bool) -> None:
         self._url = httpx.URL(running.url)
         self._headers = f"authorization: Bearer {desk.operator}\r\n"
-        super().__init__(running.pid, self._place(), websocket=websocket)
+        super().__init__(running.usage, self._place(), websocket=websocket)
         self._token, chat = desk.visitors[0]
         self._message = b'{"seq":1,"action":{"type":"post_message","chat":"%b",' % chat.encode()
         self._message += b'"content":{"type":"text","text":"%b"}}}' % TEXT
@@ -166,7 +149,7 @@ class Reference(Target):
     """A server that takes `POST /publish` and streams at `/follow` and `/resume`."""
 
     def __init__(self, name: str, pid: int, port: int, *, websocket: bool) -> None:
-        super().__init__(pid, Place(port, "/follow"), websocket=websocket)
+        super().__init__(Usage(pid), Place(port, "/follow"), websocket=websocket)
         if websocket:
             self.follow = self.follow._replace(ready=b"\r\n\r\n")
         self.name = name

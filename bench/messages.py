@@ -180,9 +180,9 @@ async def reference() -> None:
         async with httpx.AsyncClient(base_url=running.url) as http:
             while not await _answers(http):
                 await asyncio.sleep(0.05)
-        before = running.cpu()
+        before = running.usage.cpu()
         latencies = await over_http(running, Desk("", [("none", "chat")] * 50), 50)
-        show("FastAPI alone, 50 clients", latencies, running.cpu() - before, fdatasync())
+        show("FastAPI alone, 50 clients", latencies, running.usage.cpu() - before, fdatasync())
 
 
 async def _answers(http: httpx.AsyncClient) -> bool:
@@ -207,9 +207,9 @@ async def main() -> None:
         ):
             if wanted and not any(name.startswith(word) for word in wanted):
                 continue
-            before = running.cpu()
+            before = running.usage.cpu()
             latencies = await measure(running, desk, clients)
-            show(name, latencies, running.cpu() - before, sync)
+            show(name, latencies, running.usage.cpu() - before, sync)
     if not wanted:
         await reference()
 

@@ -23,6 +23,22 @@ GENEROUS = {
 """The limits are on, and out of the way."""
 
 
+class Usage(NamedTuple):
+    """A process, by its id."""
+
+    pid: int
+
+    def cpu(self) -> float:
+        """CPU seconds so far."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def memory(self) -> int:
+        """Bytes in memory now."""
+        pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+
+
 class Running(NamedTuple):
     """A server that was started."""
 
@@ -31,25 +47,15 @@ class Running(NamedTuple):
     password: str
     data: Path
 
-    @property
-    def pid(self) -> int:
-        """For its CPU time and memory."""
-        return self.process.pid
-
     def stop(self) -> None:
         """Stop it; its data stay until the end of the block."""
         self.process.terminate()
         self.process.wait(10)
 
-    def cpu(self) -> float:
-        """CPU seconds that the process has used."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    def memory(self) -> int:
-        """Bytes of memory that the process holds."""
-        pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE")
+    @property
+    def usage(self) -> Usage:
+        """What the process uses."""
+        return Usage(self.process.pid)
 
 
 @contextmanager

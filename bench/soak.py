@@ -144,7 +144,7 @@ async def talk(running: Running, guests: list[Guest], seconds: float, rate: floa
             sent += 1
         if now - told >= 30:
             told = now
-            print(f"{now:5.0f} s  server {running.memory() / 1e6:6.0f} MB", flush=True)
+            print(f"{now:5.0f} s  server {running.usage.memory() / 1e6:6.0f} MB", flush=True)
         await asyncio.sleep(TICK)
     while any(guest.waits for guest in guests):
         await asyncio.sleep(TICK)
@@ -155,11 +155,11 @@ async def main(seconds: float, rate: float, connections: int) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     history = History()
     with server() as running:
-        before = running.memory()
+        before = running.usage.memory()
         guests = await arrive(running, history, connections)
-        filled, cpu = running.memory(), running.cpu()
+        filled, cpu = running.usage.memory(), running.usage.cpu()
         sent = await talk(running, guests, seconds, rate)
-        cpu, after = running.cpu() - cpu, running.memory()
+        cpu, after = running.usage.cpu() - cpu, running.usage.memory()
         latencies = sorted(latency for guest in guests for latency in guest.latencies)
         for guest in guests:
             guest.leave()
