@@ -26,8 +26,14 @@ POLL = 0.1
 TELL_EVERY = 5.0
 """Seconds between two reports of the deciders' offsets to the group."""
 
+TELL_WITHIN = 2.0
+"""Seconds for such a report; aiokafka would try for as long as no broker answers."""
+
 RETRY_AFTER = 1.0
 """Seconds after which a connection that failed is tried again."""
+
+LEAVE_WITHIN = 2.0
+"""Seconds in which the group is told that this process leaves."""
 
 log_ = logging.getLogger(__name__)
 
@@ -64,9 +70,16 @@ class Membership:
         self._left.set()
 
     async def leave(self) -> None:
-        """Leave the group, which gives the partitions to others. Call it while `run` runs."""
+        """Leave the group, which gives the partitions to others. Call it while `run` runs.
+
+        When no broker answers, the group finds out by itself that this process is gone.
+        """
         self._leaving.set()
-        await self._left.wait()
+        try:
+            async with asyncio.timeout(TELL_WITHIN + LEAVE_WITHIN):
+                await self._left.wait()
+        except TimeoutError:
+            log_.warning("the group was not told that this process leaves: no broker answers")
 
     async def _take_part(self) -> None:
         consumer = AIOKafkaConsumer(
@@ -89,7 +102,7 @@ class Membership:
                     told = now
                     await self._tell(consumer)
         finally:
-            await consumer.stop()
+            await _stop(consumer)
 
     async def _tell(self, consumer: AIOKafkaConsumer) -> None:
         offsets = {
@@ -99,9 +112,10 @@ class Membership:
         offsets = {place: decided for place, decided in offsets.items() if decided}
         if offsets:
             try:
-                await consumer.commit(offsets)
-            except KafkaError as error:  # the partitions are being divided anew
-                log_.debug("the group was not told how far the deciders are: %s", error)
+                async with asyncio.timeout(TELL_WITHIN):
+                    await consumer.commit(offsets)
+            except (KafkaError, TimeoutError) as error:  # mostly they are being divided anew
+                log_.debug("the group was not told how far the deciders are: %r", error)
 
     def given(self, partitions: Iterable[int]) -> None:
         """Take what the group gives."""
@@ -109,6 +123,17 @@ class Membership:
         log_.info("partitions to decide: %s", numbers)
         self._deciders.assign(numbers)
         self.joined.set()
+
+
+async def _stop(consumer: AIOKafkaConsumer) -> None:
+    """Leave the group, and end the consumer in any case."""
+    try:
+        async with asyncio.timeout(LEAVE_WITHIN):
+            await consumer.stop()
+    except (KafkaError, TimeoutError) as error:
+        log_.warning("the group was not told that this process leaves: %r", error)
+    finally:
+        await consumer._client.close()
 
 
 class _Division(ConsumerRebalanceListener):
