@@ -86,8 +86,7 @@ async def test_a_broker_whose_disk_is_full_until_there_is_room_again(
     properties = {**PROPERTIES, "log.dirs": str(disk)}
     with broker_of_its_own(tmp_path, properties) as broker:
         async with members_on(broker, tmp_path) as members:
-            await members.add("serve", answer_timeout="3")
-            await members.add("decider")
+            await asyncio.gather(members.add("serve", answer_timeout="3"), members.add("decider"))
             async with rushed(members, await make_account(members.all[0].url), least=50) as rush:
                 await rush.more(20)
                 filler = disk / "filler"
