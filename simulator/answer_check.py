@@ -9,7 +9,7 @@ from simulator.faults import Verdict
 from simulator.history import ClientHistory
 from simulator.log_index import NOWHERE, LogIndex, version_in
 
-BEFORE_THE_LOG = frozenset({"not_allowed", "malformed", "account_unknown"})
+BEFORE_THE_LOG = frozenset({"not_allowed", "malformed", "account_unknown", "record_too_large"})
 """Refusals that the API may give itself, without a decision."""
 
 NOT_TOLD = ""
