@@ -1,7 +1,9 @@
 """The services of docker-compose.yml, run as processes: what `make cluster` starts."""
 
 import asyncio
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -18,11 +20,11 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def directory(tmp_path: Path) -> Path:
-    """One that PostgreSQL's user gets through to."""
-    for path in (tmp_path, *list(tmp_path.parents)[:2]):
-        path.chmod(0o755)
-    return tmp_path
+def directory() -> Iterator[Path]:
+    """One that PostgreSQL's user gets through to, as it does not to pytest's."""
+    with TemporaryDirectory(prefix="deskstream-", ignore_cleanup_errors=True) as made:
+        Path(made).chmod(0o755)
+        yield Path(made)
 
 
 async def test_the_cluster_of_the_compose_file_works(directory: Path) -> None:
