@@ -228,7 +228,7 @@ def random_schedule(model: FenceModel, seed: int) -> None:
 
 
 def test_with_both_halves_of_the_rule_nobody_is_led_astray() -> None:
-    run(FenceModel, 150, Phase.generate)
+    run(FenceModel, 60, Phase.generate)
 
 
 def test_in_long_schedules_nobody_is_led_astray_either() -> None:

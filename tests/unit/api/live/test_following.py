@@ -160,7 +160,7 @@ turn = st.tuples(st.just("turn"), st.integers(1, 6))
     st.sampled_from([500, 5_000, 10**6]),
     st.integers(0, 3),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_every_client_gets_exactly_what_it_may_see(
     steps: list[tuple[Any, ...]], memory: int, turns: int
 ) -> None:
