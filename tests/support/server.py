@@ -17,6 +17,7 @@ from schemas.values import Role
 from simulator.http import open_http
 from streams.domain.access import Viewer
 from streams.settings import Settings
+from tests.support.passwords import cheap_hasher
 
 PASSWORD = "correct horse battery staple"
 STOPS_WITHIN = 3.0
@@ -106,6 +107,7 @@ async def served(data: Path, **settings: Any) -> AsyncIterator[Server]:
     chosen = Settings(data=data, port=0, **settings)
     listener: socket.socket = bind(chosen.host, 0, send_timeout=chosen.send_timeout)
     async with running(chosen) as service:
+        service.passwords._hasher = cheap_hasher()
         http = server_for(service)
         serving = asyncio.create_task(http.serve([listener]))
         server = Server(service, f"http://127.0.0.1:{listener.getsockname()[1]}")

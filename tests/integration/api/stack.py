@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from argon2 import PasswordHasher
 
 from api.app import Application, create_app
 from api.auth.authenticator import Authenticator
@@ -26,14 +25,10 @@ from streams.log.memory import MemoryLog
 from streams.log.snapshots import MemorySnapshots
 from streams.settings import Settings
 from streams.snapshotting import Snapshotting
+from tests.support.passwords import cheap_hasher
 
 PLATFORM = "platform-token-of-the-tests-0123456789"
 PASSWORD = "open sesame"
-
-
-def cheap_hasher() -> PasswordHasher:
-    """argon2 that costs next to nothing."""
-    return PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
 class Stack:

@@ -6,10 +6,7 @@ from argon2 import PasswordHasher
 
 from api.auth.passwords import RUNNING, WAITING, Passwords
 from api.problems import Problem
-
-
-def cheap() -> PasswordHasher:
-    return PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+from tests.support.passwords import cheap_hasher
 
 
 class Held(PasswordHasher):
@@ -33,7 +30,7 @@ class Held(PasswordHasher):
 
 
 async def test_a_password_fits_its_own_hash_alone() -> None:
-    passwords = Passwords(cheap())
+    passwords = Passwords(cheap_hasher())
     encoded = await passwords.hash("open sesame")
     assert encoded.startswith("$argon2id$")
     assert await passwords.verify(encoded, "open sesame")
@@ -43,7 +40,7 @@ async def test_a_password_fits_its_own_hash_alone() -> None:
 
 
 async def test_nobodys_password_is_checked_all_the_same() -> None:
-    passwords = Passwords(cheap())
+    passwords = Passwords(cheap_hasher())
     assert not await passwords.verify(None, "nobody has this password")
     passwords.close()
 
