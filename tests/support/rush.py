@@ -25,7 +25,6 @@ from tests.support.eventually import eventually
 SPEED = 40.0
 OPERATORS = 4
 VISITORS = 8
-ENDING_WITHIN = 4.0
 SETTLE_WITHIN = 3.0
 
 
@@ -64,8 +63,14 @@ class Rush:
         """Everybody comes."""
         self.admin = await log_in(self.http, self._who)
         self.observer = self.world.client(self.admin, "observer")
-        coming = (self._operator(self.admin, number) for number in range(operators))
-        self.operators, _ = await asyncio.gather(asyncio.gather(*coming), self.observer.start())
+        await self.observer.start()
+        for number in range(operators):
+            new = await add_operator(self.admin.http, f"Op{number}", desk_limit=3)
+            servers = self.world.servers_for(number)
+            person = await log_in(servers, new._replace(account=self._who.account))
+            operator = Operator(self.world, person, f"operator {number}")
+            await operator.begin()
+            self.operators.append(operator)
         self._coming = [asyncio.create_task(self._come_again()) for _ in range(visitors)]
 
     @property
@@ -82,7 +87,7 @@ class Rush:
         """Let the visits end, send everybody home, and wait until all has arrived."""
         self._over = True
         if self._coming:
-            _, late = await asyncio.wait(self._coming, timeout=ENDING_WITHIN)
+            _, late = await asyncio.wait(self._coming, timeout=15)
             for task in late:
                 task.cancel()
             await asyncio.gather(*self._coming, return_exceptions=True)
@@ -106,15 +111,6 @@ class Rush:
     def _clients(self) -> list[Client]:
         clients = [operator.client for operator in self.operators]
         return clients if self.observer is None else [self.observer, *clients]
-
-    async def _operator(self, admin: Person, number: int) -> Operator:
-        """A new one, at work."""
-        new = await add_operator(admin.http, f"Op{number}", desk_limit=3)
-        servers = self.world.servers_for(number)
-        person = await log_in(servers, new._replace(account=self._who.account))
-        operator = Operator(self.world, person, f"operator {number}")
-        await operator.begin()
-        return operator
 
     async def _come_again(self) -> None:
         while not self._over:

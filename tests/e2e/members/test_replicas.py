@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.kafka import SHORT_LIVED, Broker, free_port
+from cluster.kafka import Broker, free_port
 from streams import topics
 from streams.kafka_connection import KafkaConnection
 from tests.support.kafka import require_kafka
@@ -32,8 +32,7 @@ def brokers_in(directory: Path) -> list[Broker]:
             "listeners": f"PLAINTEXT://127.0.0.1:{own},CONTROLLER://127.0.0.1:{control}",
             "offsets.topic.replication.factor": "3",
         }
-        home = directory / f"broker{node}"
-        brokers.append(Broker(home, port=own, properties=properties, java=SHORT_LIVED))
+        brokers.append(Broker(directory / f"broker{node}", port=own, properties=properties))
     return brokers
 
 
