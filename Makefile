@@ -17,7 +17,7 @@ LOCK     = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-anno
 SERVICES := kafka or postgres or slow
 
 .DEFAULT_GOAL := help
-.PHONY: help run cluster test lint format unit services slow single members docs lock bench clean
+.PHONY: help run cluster test lint format unit services slow docs lock bench clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,15 +47,8 @@ unit: $(DEV) ## Run the quick tests, which need nothing but Python (ARGS go to p
 services: $(DEV) ## Run the rest of their suites, after them: the gate is on the coverage of both
 	$(BIN)/pytest tests/contract tests/docs -m "$(SERVICES)" --cov --cov-append $(ARGS)
 
-# Most of it is waiting, so a cluster's run beside the others.
 slow: $(DEV) ## Run the tests against real processes (ARGS go to pytest)
-	@$(MAKE) --no-print-directory --jobs=2 $(if $(CI),--output-sync=target) single members
-
-single: $(DEV)
-	$(BIN)/pytest tests/integration tests/e2e --ignore=tests/e2e/members $(ARGS)
-
-members: $(DEV)
-	$(BIN)/pytest tests/e2e/members $(ARGS)
+	$(BIN)/pytest tests/integration tests/e2e $(ARGS)
 
 docs: $(DEV) ## Write docs/reference/ anew from the code
 	$(BIN)/python -m docs.generate
