@@ -23,6 +23,7 @@ _SETTINGS: Final = {
     "max_connections": "200",
     "shared_buffers": "'64MB'",
     "max_wal_size": "'512MB'",
+    "dynamic_shared_memory_type": "mmap",  # with the data: /dev/shm would keep a killed server's
 }
 _SECONDS: Final = 60.0
 
